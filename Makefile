@@ -1,0 +1,50 @@
+# The README's two commands are `make demo` and `make test`. Each works on a fresh clone with only
+# Python 3.11+ and make; what it needs is installed into .venv once.
+PYTHON ?= python3
+BIN    := .venv/bin
+# At least 25.1, the first pip that reads [dependency-groups].
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint interop soak completions clean
+
+demo: .venv/.run
+	@$(BIN)/pushkit demo
+
+test: .venv/.dev lint
+	@rm -rf .venv/coverage
+	@$(BIN)/coverage run -m pytest -n 2
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+lint: .venv/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+interop: .venv/.dev
+	@sh tests/interop/peers.sh
+	@$(BIN)/python -m pytest -q tests/interop
+
+soak: .venv/.dev
+	@$(BIN)/python -m pytest -q tests/soak
+
+completions: .venv/.run
+	@$(BIN)/python -m tests.completions
+
+clean:
+	@rm -rf .venv
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pushkit needs Python 3.11 or newer; try: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -m venv .venv
+
+.venv/.run: .venv/bin/python pyproject.toml
+	@echo "Installing pushkit into .venv (once)"
+	@$(PIP) install -e .
+	@touch $@
+
+.venv/.dev: .venv/.run
+	@echo "Installing what the tests need (once)"
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --group dev
+	@touch $@
