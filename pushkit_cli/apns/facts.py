@@ -1,0 +1,131 @@
+"""What a judge may know beside the request: credentials, tokens, the connection. Pure values.
+
+The server knows all of it; a sender knows what its book recorded, and perhaps nothing.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum, auto
+
+from pushkit_cli.apns.push import Environment
+from pushkit_cli.apns.token import ProviderToken, TokenFault
+
+
+class Need(Enum):
+    """What a rule must know beside the request itself."""
+
+    CREDENTIAL = auto()
+    DEVICE = auto()
+
+
+class Basis(StrEnum):
+    """Who says so: Apple's documents, somebody who watched the wire, or this project."""
+
+    DOCUMENTED = "documented"
+    OBSERVED = "observed"
+    OURS = "ours"
+
+
+class TokenState(StrEnum):
+    """What has become of a device token."""
+
+    LIVE = "live"
+    UNREGISTERED = "unregistered"
+    EXPIRED = "expired"
+
+
+class MalformedBody(StrEnum):
+    """What to do with a body that is not JSON: no source says what Apple does."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Where Apple's behaviour is not known: our choices, each a switch.
+
+    `new_tokens` is how many new provider tokens of one key a connection may bring in 20 minutes.
+    """
+
+    malformed_body: MalformedBody = MalformedBody.REFUSE
+    new_tokens: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A signing key as Apple knows it.
+
+    `environment` `None`: both. `topics` `None`: every app of the team (a team-scoped key);
+    otherwise bundle ids. `related` is the partner key that a topic-specific key may have.
+    """
+
+    key_id: str
+    team_id: str
+    public_pem: bytes
+    environment: Environment | None = None
+    topics: frozenset[str] | None = None
+    related: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What a client certificate that TLS accepted says; `topics` in its own order."""
+
+    topics: tuple[str, ...]
+    environments: frozenset[Environment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A provider token that this connection brought: when it was first seen, in Unix seconds."""
+
+    digest: str
+    key_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What a connection was bound to by its first valid provider token."""
+
+    team_id: str | None = None
+    first_key: Key | None = None
+    arrivals: tuple[Arrival, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """Who is asking. `key` is the registered key of the token's key id, `fault` why it fails."""
+
+    certificate: Certificate | None = None
+    token: ProviderToken | None = None
+    key: Key | None = None
+    fault: TokenFault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device token as its issuer recorded it; `since_ms` (Unix): when it ceased to be live."""
+
+    topic: str
+    environment: Environment
+    state: TokenState = TokenState.LIVE
+    since_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """Everything a judge may look at. `knows` names what was really looked up.
+
+    `device` `None` with Need.DEVICE known means: no such token. `owner` is the team that owns the
+    topic's app, `None` for an app nobody registered. `now` is Unix seconds.
+    """
+
+    environment: Environment
+    now: float
+    knows: frozenset[Need] = frozenset()
+    credential: Credential = field(default_factory=Credential)
+    connection: Connection = field(default_factory=Connection)
+    device: Device | None = None
+    owner: str | None = None
+    policy: Policy = field(default_factory=Policy)
