@@ -1,0 +1,225 @@
+"""One HTTP/2 connection as a sender sees it: requests in, outcomes out, no input or output. Pure.
+
+What became of a request is never guessed (RFC 9113, 8.7): it is *unprocessed* only if GOAWAY's
+lowest last-stream-id, REFUSED_STREAM or an END_STREAM that was never handed over proves it.
+"""
+
+from dataclasses import dataclass
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import (
+    DataReceived,
+    Event,
+    RemoteSettingsChanged,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+)
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes, Settings
+
+from pushkit_cli.apns.message import Request, Response
+from pushkit_cli.wire.flow import Outbox
+from pushkit_cli.wire.frames import GoAwayFrame, Splitter, as_goaway
+
+MAX_ANSWER_BYTES = 65_536
+"""More of an answer's body is read and forgotten: Apple's are under a hundred bytes."""
+_LIMIT_UNTIL_SETTINGS = 1
+_LIMIT_WHERE_NONE_IS_SET = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A final `:status` came."""
+
+    stream: int
+    response: Response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unprocessed:
+    """Provably not handled by the server: sending again is safe."""
+
+    stream: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """It left this process and no answer will come: nobody knows."""
+
+    stream: int
+    detail: str
+
+
+ClientEvent = Answered | Unprocessed | Lost
+
+
+@dataclass(slots=True)
+class _Open:
+    """A request without an outcome. `handed`: its END_STREAM left this object."""
+
+    handed: bool = False
+    status: int | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+
+
+class ClientConnection:
+    """The client's end of one connection.
+
+    Give it requests while `room` allows and every byte that arrives; take `outgoing()` after
+    each call and hand it to the transport; call `lost()` once when the transport has ended.
+    """
+
+    def __init__(self) -> None:
+        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self._h2.local_settings = Settings(
+            client=True, initial_values={SettingCodes.ENABLE_PUSH: 0}
+        )
+        self._h2.initiate_connection()
+        self._outbox = Outbox(self._h2)
+        self._split = Splitter()
+        self._open: dict[int, _Open] = {}
+        self._ended: list[int] = []
+        self._limit = _LIMIT_UNTIL_SETTINGS
+        self.goaway: GoAwayFrame | None = None
+        self.closed = False
+
+    @property
+    def room(self) -> int:
+        """How many more requests may be given now."""
+        if self.closed or self.goaway is not None:
+            return 0
+        return max(0, self._limit - len(self._open))
+
+    @property
+    def waiting(self) -> int:
+        """How many requests have no outcome yet."""
+        return len(self._open)
+
+    def send(self, request: Request) -> int:
+        """Put one request on its way; its stream number comes back with the outcome.
+
+        Raises ValueError without room, or for a header that HTTP/2 cannot carry.
+        """
+        if not self.room:
+            raise ValueError("no room for another request on this connection")
+        stream = self._h2.get_next_available_stream_id()
+        empty = not request.body
+        try:
+            self._h2.send_headers(stream, request.headers, end_stream=empty)
+        except ProtocolError as error:
+            raise ValueError(f"HTTP/2 cannot carry this request: {error}") from error
+        self._open[stream] = _Open()
+        if empty:
+            self._ended.append(stream)
+        else:
+            self._outbox.put(stream, request.body)
+            self._ended += self._outbox.pump()
+        return stream
+
+    def outgoing(self) -> bytes:
+        """Take the bytes to hand to the transport; from here on they count as sent."""
+        data = self._h2.data_to_send()
+        for stream in self._ended:
+            if stream in self._open:
+                self._open[stream].handed = True
+        self._ended.clear()
+        return data
+
+    def receive(self, data: bytes) -> tuple[ClientEvent, ...]:
+        """Read what arrived. A peer that breaks the protocol ends the connection, never raises."""
+        events: list[ClientEvent] = []
+        for frame in self._split.feed(data):
+            if self.closed:
+                break
+            goaway = as_goaway(frame)
+            if goaway is not None:
+                events += self._going_away(goaway)
+                continue
+            try:
+                for event in self._h2.receive_data(frame):
+                    events += self._on(event)
+            except ProtocolError as error:
+                events += self.lost(f"the server broke HTTP/2: {error}")
+                break
+        if not self.closed:
+            self._ended += self._outbox.pump()
+        return tuple(events)
+
+    def lost(self, detail: str) -> tuple[ClientEvent, ...]:
+        """The transport has ended: settle whatever is open."""
+        self.closed = True
+        return tuple(self._settle(stream, detail) for stream in list(self._open))
+
+    def close(self) -> None:
+        """Say goodbye: GOAWAY without an error."""
+        if not self.closed:
+            self.closed = True
+            self._h2.close_connection()
+
+    def _on(self, event: Event) -> list[ClientEvent]:
+        match event:
+            case ResponseReceived(stream_id=int() as stream, headers=list() as headers):
+                self._heard(stream, headers)
+            case DataReceived(stream_id=int() as stream, data=bytes() as data):
+                self._h2.acknowledge_received_data(event.flow_controlled_length or 0, stream)
+                entry = self._open.get(stream)
+                if entry is not None and len(entry.body) < MAX_ANSWER_BYTES:
+                    entry.body += data
+            case StreamEnded(stream_id=int() as stream):
+                return self._finished(stream, "the answer ended without a status")
+            case StreamReset(stream_id=int() as stream, error_code=code):
+                return self._was_reset(stream, code)
+            case RemoteSettingsChanged():
+                self._settings()
+        return []
+
+    def _heard(self, stream: int, headers: list[tuple[bytes, bytes]]) -> None:
+        entry = self._open.get(stream)
+        if entry is not None:
+            entry.status = int(dict(headers)[b":status"])
+            entry.headers = tuple((n, v) for n, v in headers if not n.startswith(b":"))
+
+    def _settings(self) -> None:
+        limit = self._h2.remote_settings.max_concurrent_streams
+        self._limit = min(limit, _LIMIT_WHERE_NONE_IS_SET)
+
+    def _finished(self, stream: int, detail: str) -> list[ClientEvent]:
+        return [self._settle(stream, detail)] if stream in self._open else []
+
+    def _was_reset(self, stream: int, code: ErrorCodes | int | None) -> list[ClientEvent]:
+        entry = self._open.get(stream)
+        if entry is None:
+            return []
+        if code == ErrorCodes.REFUSED_STREAM and entry.status is None:
+            self._forget(stream)
+            return [Unprocessed(stream=stream, detail="the server refused the stream")]
+        name = code.name if isinstance(code, ErrorCodes) else str(code)
+        return [self._settle(stream, f"the server reset the stream: {name}")]
+
+    def _going_away(self, frame: GoAwayFrame) -> list[ClientEvent]:
+        if self.goaway is None or frame.last_stream <= self.goaway.last_stream:
+            self.goaway = frame
+        above = [stream for stream in self._open if stream > self.goaway.last_stream]
+        for stream in above:
+            self._forget(stream)
+        detail = "the server is going away and did not look at it"
+        return [Unprocessed(stream=stream, detail=detail) for stream in above]
+
+    def _settle(self, stream: int, detail: str) -> ClientEvent:
+        """A final status decides; without one, what left this process decides."""
+        entry = self._forget(stream)
+        if entry.status is not None:
+            answer = Response(status=entry.status, headers=entry.headers, body=entry.body)
+            return Answered(stream=stream, response=answer)
+        if not entry.handed:
+            return Unprocessed(stream=stream, detail=f"{detail}, before the request was out")
+        return Lost(stream=stream, detail=detail)
+
+    def _forget(self, stream: int) -> _Open:
+        self._outbox.drop(stream)
+        return self._open.pop(stream)

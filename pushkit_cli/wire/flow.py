@@ -1,0 +1,40 @@
+"""Bodies on their way out, as far as the peer's windows allow (RFC 9113, 5.2). Pure."""
+
+from h2.connection import H2Connection
+
+
+class Outbox:
+    """What is still to be sent on each stream of one connection."""
+
+    def __init__(self, connection: H2Connection) -> None:
+        self._h2 = connection
+        self._waiting: dict[int, bytes] = {}
+
+    def put(self, stream: int, body: bytes) -> None:
+        """Queue the whole body of a stream; END_STREAM goes with its last byte."""
+        self._waiting[stream] = body
+
+    def drop(self, stream: int) -> None:
+        """Forget a stream that is gone."""
+        self._waiting.pop(stream, None)
+
+    def pump(self) -> list[int]:
+        """Move what fits the windows into the connection; the streams that are now complete."""
+        done = []
+        for stream, body in list(self._waiting.items()):
+            sent = 0
+            while sent < len(body):
+                room = min(
+                    self._h2.local_flow_control_window(stream), self._h2.max_outbound_frame_size
+                )
+                if room <= 0:
+                    break
+                piece = body[sent : sent + room]
+                sent += len(piece)
+                self._h2.send_data(stream, piece, end_stream=sent == len(body))
+            if sent == len(body):
+                del self._waiting[stream]
+                done.append(stream)
+            else:
+                self._waiting[stream] = body[sent:]
+        return done

@@ -1,0 +1,61 @@
+"""Where HTTP/2 frames begin and end, and GOAWAY, the one frame read and written by hand. Pure.
+
+GOAWAY never reaches h2: to it a connection that says GOAWAY is closed, while RFC 9113, 6.8 lets
+the streams up to its last identifier go on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HEADER = 9
+_GOAWAY = 0x7
+_MAX_STREAM = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoAwayFrame:
+    """RFC 9113, 6.8: no stream above `last_stream` was or will be processed."""
+
+    last_stream: int
+    code: int
+    debug: bytes = b""
+
+    def encode(self) -> bytes:
+        """The frame as bytes."""
+        payload = self.last_stream.to_bytes(4, "big") + self.code.to_bytes(4, "big") + self.debug
+        return len(payload).to_bytes(3, "big") + bytes((_GOAWAY, 0)) + bytes(4) + payload
+
+
+def as_goaway(frame: bytes) -> GoAwayFrame | None:
+    """Read a whole frame as GOAWAY, `None` where it is another one or not well formed."""
+    if len(frame) < _HEADER + 8 or frame[3] != _GOAWAY or frame[5:_HEADER] != bytes(4):
+        return None
+    return GoAwayFrame(
+        last_stream=int.from_bytes(frame[9:13], "big") & _MAX_STREAM,
+        code=int.from_bytes(frame[13:17], "big"),
+        debug=frame[17:],
+    )
+
+
+class Splitter:
+    """Cuts a stream of bytes into whole frames; a frame too large for us is passed on in pieces."""
+
+    def __init__(self, *, max_frame: int = 16384) -> None:
+        self._rest = b""
+        self._max = max_frame
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The frames completed by `data`, each with its header."""
+        buffer = self._rest + data if self._rest else data
+        start, end = 0, len(buffer)
+        while end - start >= _HEADER:
+            size = int.from_bytes(buffer[start : start + 3], "big")
+            # A frame over our limit is refused by its header alone: nothing of it is kept.
+            stop = end if size > self._max else start + _HEADER + size
+            if stop > end:
+                break
+            self._rest = b""
+            yield buffer[start:stop]
+            start = stop
+        self._rest = buffer[start:]
