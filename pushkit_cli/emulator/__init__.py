@@ -1,0 +1,1 @@
+"""Pretend Apple: APNs and every device behind it as one pure state machine."""

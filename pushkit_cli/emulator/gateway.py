@@ -1,0 +1,110 @@
+"""What APNs looks up about a request before it judges it, and what a connection remembers. Pure."""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from pushkit_cli.apns import message
+from pushkit_cli.apns.facts import (
+    Arrival,
+    Connection,
+    Credential,
+    Device,
+    Knowledge,
+    Need,
+    Policy,
+)
+from pushkit_cli.apns.message import Request
+from pushkit_cli.apns.push import Environment, split_topic
+from pushkit_cli.apns.rules import Refused, Verdict, decide
+from pushkit_cli.apns.token import ProviderToken, TokenFault, read, verify
+from pushkit_cli.emulator.state import State
+
+_VERIFIED_KEPT = 1024
+_ARRIVALS_KEPT = 64
+_EVERYTHING = frozenset(Need)
+
+
+class Gateway:
+    """The judge's desk: signatures it has already checked, by a hash of token and key."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._checked: OrderedDict[tuple[str, bytes], TokenFault | None] = OrderedDict()
+
+    def judge(
+        self,
+        request: Request,
+        *,
+        environment: Environment,
+        connection: Connection,
+        state: State,
+        now: float,
+    ) -> tuple[Verdict, Knowledge, Connection]:
+        """The verdict, what it was based on, and what the connection remembers from now on."""
+        known = self._look_up(request, state)
+        knowledge = replace(
+            known, environment=environment, connection=connection, now=now, policy=self.policy
+        )
+        verdict = decide(request, knowledge)
+        if isinstance(verdict, Refused) and not verdict.authenticated:
+            return verdict, knowledge, connection
+        return verdict, knowledge, _bound(connection, knowledge.credential, now)
+
+    def _look_up(self, request: Request, state: State) -> Knowledge:
+        issued = state.token(request.token.lower())
+        app = state.app(split_topic(request.field(message.TOPIC) or "").bundle_id)
+        return Knowledge(
+            environment=Environment.SANDBOX,
+            now=0.0,
+            knows=_EVERYTHING,
+            credential=self._credential(request.field(message.AUTHORIZATION), state),
+            device=None
+            if issued is None
+            else Device(
+                topic=issued.topic,
+                environment=issued.environment,
+                state=issued.state,
+                since_ms=issued.since_ms,
+            ),
+            owner=None if app is None else app.team_id,
+        )
+
+    def _credential(self, header: str | None, state: State) -> Credential:
+        """Read `authorization`. That `Bearer` is as good as `bearer` is ours: much code says it."""
+        scheme, _, text = (header or "").partition(" ")
+        if scheme.lower() != "bearer" or not text.strip():
+            return Credential()
+        token = read(text.strip())
+        if isinstance(token, TokenFault):
+            return Credential(fault=token)
+        registered = state.signing_key(token.key_id)
+        if registered is None:
+            return Credential(token=token)
+        key = registered.as_known()
+        return Credential(token=token, key=key, fault=self._verify(token, key.public_pem))
+
+    def _verify(self, token: ProviderToken, public_pem: bytes) -> TokenFault | None:
+        """Check a signature once; the hash is of the whole token, so no part can be swapped."""
+        entry = (token.digest, public_pem)
+        if entry in self._checked:
+            self._checked.move_to_end(entry)
+            return self._checked[entry]
+        fault = self._checked[entry] = verify(token, public_pem)
+        if len(self._checked) > _VERIFIED_KEPT:
+            self._checked.popitem(last=False)
+        return fault
+
+
+def _bound(connection: Connection, credential: Credential, now: float) -> Connection:
+    """The first valid provider token binds a connection to its team and key."""
+    token, key = credential.token, credential.key
+    if token is None or key is None:
+        return connection
+    if any(seen.digest == token.digest for seen in connection.arrivals):
+        return connection
+    arrival = Arrival(digest=token.digest, key_id=token.key_id, at=now)
+    return Connection(
+        team_id=connection.team_id or token.team_id,
+        first_key=connection.first_key or key,
+        arrivals=(*connection.arrivals, arrival)[-_ARRIVALS_KEPT:],
+    )

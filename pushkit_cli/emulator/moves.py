@@ -1,0 +1,140 @@
+"""What goes into the state machine and what comes out of it. Pure values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pushkit_cli.apns.acts import Act
+from pushkit_cli.apns.message import Request
+from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.emulator.push_event import PushEvent
+from pushkit_cli.emulator.state import App, Device, Row, SigningKey
+from pushkit_cli.phone.events import DeviceEvent
+
+# Inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """A client reached one of the two environments."""
+
+    connection: int
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """A whole request was read."""
+
+    connection: int
+    stream: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected:
+    """A connection ended."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppReturned:
+    """The app's delegate method returned; `reported`: it reported a call before that."""
+
+    handling: str
+    reported: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A listener started on this state; what was being handled when the last one ended is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """Make an app, a key or a device known; the same again changes nothing."""
+
+    record: App | SigningKey | Device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    """Put an app on a device, in both environments, with a token for every type it can have."""
+
+    device: str
+    bundle_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetToken:
+    """Give one app's sandbox token on a device a value that a test already holds."""
+
+    device: str
+    bundle_id: str
+    type: PushType
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """The deadline has come."""
+
+
+Input = (
+    Connected
+    | Requested
+    | Disconnected
+    | AppReturned
+    | Started
+    | Register
+    | Install
+    | SetToken
+    | Tick
+)
+
+# Effects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """Keep a row; `None` forgets it. Committed before anything else of the turn is done."""
+
+    key: str
+    value: Row | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perform:
+    """Do something on a connection."""
+
+    connection: int
+    act: Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emit:
+    """Tell whoever listens, and the journal."""
+
+    event: PushEvent | DeviceEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallApp:
+    """Hand a payload to the app under test; it is killed at `kill_at` (Unix seconds) if silent."""
+
+    handling: str
+    device: str
+    bundle_id: str
+    type: PushType
+    payload: Any
+    kill_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillApp:
+    """Stop whatever runs for this handling."""
+
+    handling: str
+
+
+Effect = Put | Perform | Emit | CallApp | KillApp

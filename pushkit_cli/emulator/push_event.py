@@ -1,0 +1,98 @@
+"""The `push` event: one request as the listener saw it, without its credential. Pure value."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+from pushkit_cli.apns import message
+from pushkit_cli.apns.message import Request
+from pushkit_cli.apns.payload import Parsed
+from pushkit_cli.apns.push import Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """Who asked, never with what: the provider token itself is left out."""
+
+    kind: str
+    team_id: str | None
+    key_id: str | None
+    issued_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushEvent:
+    """One request and its answer; keys and types are fixed by the contract.
+
+    `reason` is Apple's word, `detail` ours. `basis` says who says that Apple refuses this.
+    """
+
+    id: str
+    connection: int
+    request: Request
+    environment: Environment
+    status: int
+    apns_id: str
+    app: str | None = None
+    device: str | None = None
+    auth: Auth | None = None
+    reason: str | None = None
+    detail: str | None = None
+    basis: str | None = None
+    apns_unique_id: str | None = None
+    unregistered_at_ms: int | None = None
+    hint: str | None = None
+    event: str = "push"
+
+    @property
+    def type(self) -> str | None:
+        """`apns-push-type` as it came."""
+        return self.request.field(message.PUSH_TYPE)
+
+    @property
+    def topic(self) -> str | None:
+        """`apns-topic` as it came."""
+        return self.request.field(message.TOPIC)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the contract, but for `v`, `seq` and `at`."""
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in self.request.headers
+            if not name.startswith(b":") and name.lower() != message.AUTHORIZATION
+        }
+        return {
+            "event": self.event,
+            "id": self.id,
+            "connection": self.connection,
+            "method": self.request.method,
+            "path": self.request.path.decode("latin-1"),
+            "headers": headers,
+            **self._body(),
+            "size_bytes": self.request.body_size,
+            "type": self.type,
+            "app": self.app,
+            "topic": self.topic,
+            "device": self.device,
+            "token": self.request.token or None,
+            "environment": str(self.environment),
+            "auth": None
+            if self.auth is None
+            else {name: getattr(self.auth, name) for name in self.auth.__slots__},
+            "status": self.status,
+            "reason": self.reason,
+            "detail": self.detail,
+            "basis": self.basis,
+            "apns_id": self.apns_id,
+            "apns_unique_id": self.apns_unique_id,
+            "unregistered_at_ms": self.unregistered_at_ms,
+            "hint": self.hint,
+            "fault": None,
+        }
+
+    def _body(self) -> dict[str, Any]:
+        """The payload where the body is JSON, else the bytes that were kept."""
+        read = self.request.json
+        if isinstance(read, Parsed):
+            return {"payload": read.value, "body_b64": None}
+        return {"payload": None, "body_b64": base64.b64encode(self.request.body).decode("ascii")}

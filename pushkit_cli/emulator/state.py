@@ -1,0 +1,196 @@
+"""What the emulator remembers, record by record, and each record as a row of a database. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self, TypeVar
+
+from pushkit_cli.apns.facts import Key, TokenState
+from pushkit_cli.apns.push import Environment, PushType, topic_for
+
+Row = Mapping[str, Any]
+"""A record as JSON-able values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """An app and the team that owns it."""
+
+    bundle_id: str
+    team_id: str
+
+    @property
+    def key(self) -> str:
+        """Where the row stands."""
+        return f"app/{self.bundle_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A provider's key, its public half alone."""
+
+    key_id: str
+    team_id: str
+    public_pem: str
+
+    @property
+    def key(self) -> str:
+        """Where the row stands."""
+        return f"key/{self.key_id}"
+
+    def as_known(self) -> Key:
+        """The key as the law wants it."""
+        return Key(
+            key_id=self.key_id, team_id=self.team_id, public_pem=self.public_pem.encode("ascii")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """An emulated device."""
+
+    name: str
+    platform: str
+    os: str
+
+    @property
+    def key(self) -> str:
+        """Where the row stands."""
+        return f"device/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceToken:
+    """A token one app has on one device for one type, in one environment."""
+
+    token: str
+    device: str
+    bundle_id: str
+    type: PushType
+    environment: Environment
+    state: TokenState = TokenState.LIVE
+    since_ms: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Where the row stands."""
+        return f"token/{self.token}"
+
+    @property
+    def topic(self) -> str:
+        """The topic the token was issued for."""
+        return topic_for(self.bundle_id, self.type)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """An app that is running on a device."""
+
+    device: str
+    bundle_id: str
+    environment: Environment
+
+    @property
+    def key(self) -> str:
+        """Where the row stands."""
+        return f"process/{self.device}/{self.environment}/{self.bundle_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handling:
+    """A push that was handed to an app which has not returned yet.
+
+    `at` and `kill_at` are Unix seconds; `kill_at` `None`: the app has no call to report.
+    """
+
+    id: str
+    push_id: str
+    device: str
+    bundle_id: str
+    environment: Environment
+    type: PushType
+    at: float
+    kill_at: float | None = None
+    apns_id: str | None = None
+    call_id: str | None = None
+    handle: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Where the row stands."""
+        return f"handling/{self.id}"
+
+
+_R = TypeVar("_R", bound="Record")
+
+Record = App | SigningKey | Device | DeviceToken | Process | Handling
+
+_KINDS: Mapping[str, type[Record]] = {
+    "app": App,
+    "key": SigningKey,
+    "device": Device,
+    "token": DeviceToken,
+    "process": Process,
+    "handling": Handling,
+}
+_TYPED = {"type": PushType, "environment": Environment, "state": TokenState}
+
+
+def to_row(record: Record) -> Row:
+    """A record as plain values."""
+    return asdict(record)
+
+
+def from_row(key: str, row: Row) -> Record:
+    """A record from its row. Raises ValueError or TypeError for one that nobody wrote."""
+    kind = _KINDS.get(key.partition("/")[0])
+    if kind is None:
+        raise ValueError(f"no record is called {key}")
+    values: dict[str, Any] = {
+        name: _TYPED[name](value) if name in _TYPED else value for name, value in row.items()
+    }
+    return kind(**values)
+
+
+@dataclass(slots=True)
+class State:
+    """Every record by its key; the typed look-ups are what the rest of the core reads."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, rows: Iterable[tuple[str, Row]]) -> Self:
+        """Rebuild from rows."""
+        return cls({key: from_row(key, row) for key, row in rows})
+
+    def app(self, bundle_id: str) -> App | None:
+        """An app by its bundle id."""
+        found = self.records.get(f"app/{bundle_id}")
+        return found if isinstance(found, App) else None
+
+    def signing_key(self, key_id: str) -> SigningKey | None:
+        """A key by its id."""
+        found = self.records.get(f"key/{key_id}")
+        return found if isinstance(found, SigningKey) else None
+
+    def device(self, name: str) -> Device | None:
+        """A device by its name."""
+        found = self.records.get(f"device/{name}")
+        return found if isinstance(found, Device) else None
+
+    def token(self, token: str) -> DeviceToken | None:
+        """A token by its lower-case hexadecimal text."""
+        found = self.records.get(f"token/{token}")
+        return found if isinstance(found, DeviceToken) else None
+
+    def handling(self, identifier: str) -> Handling | None:
+        """A push an app is busy with."""
+        found = self.records.get(f"handling/{identifier}")
+        return found if isinstance(found, Handling) else None
+
+    def is_running(self, process: Process) -> bool:
+        """Whether an app is running on a device."""
+        return process.key in self.records
+
+    def all_of(self, kind: type[_R]) -> list[_R]:
+        """Every record of a kind, in the order they were first made; never on a push's path."""
+        return [record for record in self.records.values() if isinstance(record, kind)]

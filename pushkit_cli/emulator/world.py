@@ -1,0 +1,370 @@
+"""The emulator as one state machine: an input and a time go in, effects come out. Pure.
+
+Nothing here waits, writes or asks the time: the engine commits every Put of a turn before it
+performs anything else, and sends Tick when the deadline has come.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from pushkit_cli.apns import message
+from pushkit_cli.apns.acts import Respond
+from pushkit_cli.apns.checks import is_uuid
+from pushkit_cli.apns.facts import Connection, Knowledge, Policy
+from pushkit_cli.apns.hints import hint
+from pushkit_cli.apns.message import Request, Response
+from pushkit_cli.apns.payload import Parsed
+from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.apns.rules import Accepted, Verdict
+from pushkit_cli.apns.token import ProviderToken
+from pushkit_cli.emulator.gateway import Gateway
+from pushkit_cli.emulator.moves import (
+    AppReturned,
+    CallApp,
+    Connected,
+    Disconnected,
+    Effect,
+    Emit,
+    Input,
+    Install,
+    KillApp,
+    Perform,
+    Put,
+    Register,
+    Requested,
+    SetToken,
+    Started,
+    Tick,
+)
+from pushkit_cli.emulator.push_event import Auth, PushEvent
+from pushkit_cli.emulator.state import (
+    DeviceToken,
+    Handling,
+    Process,
+    Record,
+    Row,
+    State,
+    to_row,
+)
+from pushkit_cli.phone import calls, device, registry
+from pushkit_cli.phone.events import DeviceEvent, Happening
+
+NewId = Callable[[], str]
+"""Makes 128 random bits as 32 lower-case hexadecimal digits."""
+
+
+@dataclass(slots=True)
+class _Link:
+    """What a connection remembers; gone with it."""
+
+    environment: Environment
+    bound: Connection
+
+
+class World:
+    """APNs and its devices. `World(rows)` from the Puts of another World is its equal."""
+
+    def __init__(
+        self, rows: Iterable[tuple[str, Row]] = (), *, policy: Policy | None = None, seed: int = 0
+    ) -> None:
+        self.state = State.load(rows)
+        self._gateway = Gateway(policy or Policy())
+        self._seed = seed
+        self._links: dict[int, _Link] = {}
+        self._deadlines = [
+            (handling.kill_at, handling.id)
+            for handling in self.state.all_of(Handling)
+            if handling.kill_at is not None
+        ]
+        heapq.heapify(self._deadlines)
+
+    def step(self, event: Input, now: float, new_id: NewId) -> tuple[Effect, ...]:
+        """Take one input at a time `now` (Unix seconds) and say everything that follows from it.
+
+        Raises ValueError for an Install or SetToken that names a device or app nobody registered.
+        """
+        match event:
+            case Requested():
+                return tuple(self._requested(event, now, new_id))
+            case Connected(connection=connection, environment=environment):
+                self._links[connection] = _Link(environment, Connection())
+                return ()
+            case Disconnected(connection=connection):
+                self._links.pop(connection, None)
+                return ()
+            case AppReturned():
+                return tuple(self._returned(event, now))
+            case Tick():
+                return tuple(self._overdue(now))
+            case Started():
+                return tuple(self._interrupted())
+        return tuple(self._set_up(event))
+
+    def deadline(self) -> float | None:
+        """When to send Tick, in Unix seconds."""
+        while self._deadlines and self.state.handling(self._deadlines[0][1]) is None:
+            heapq.heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else None
+
+    # A push
+
+    def _requested(self, event: Requested, now: float, new_id: NewId) -> Iterator[Effect]:
+        link = self._links[event.connection]
+        verdict, knowledge, link.bound = self._gateway.judge(
+            event.request,
+            environment=link.environment,
+            connection=link.bound,
+            state=self.state,
+            now=now,
+        )
+        seen = self._describe(event, verdict, knowledge, new_id)
+        yield Perform(
+            connection=event.connection,
+            act=Respond(stream=event.stream, response=_answer(verdict, seen)),
+        )
+        yield Emit(event=seen)
+        if isinstance(verdict, Accepted):
+            yield from self._deliver(seen, verdict, now, new_id)
+
+    def _describe(
+        self, event: Requested, verdict: Verdict, knowledge: Knowledge, new_id: NewId
+    ) -> PushEvent:
+        """The push as an event; ids are echoed, or made in Apple's shape (observed: upper case)."""
+        request = event.request
+        issued = self.state.token(request.token.lower())
+        seen = PushEvent(
+            id=new_id(),
+            connection=event.connection,
+            request=request,
+            environment=knowledge.environment,
+            status=200,
+            apns_id=_apns_id(request, new_id),
+            app=None if issued is None else issued.bundle_id,
+            device=None if issued is None else issued.device,
+            auth=_auth(knowledge.credential.token),
+        )
+        if isinstance(verdict, Accepted):
+            # Documented: the unique id is for the development environment's delivery log.
+            sandbox = knowledge.environment is Environment.SANDBOX
+            return replace(seen, apns_unique_id=_uuid(new_id()) if sandbox else None)
+        word = verdict.reason.word
+        return replace(
+            seen,
+            status=verdict.reason.status,
+            reason=word,
+            detail=verdict.detail,
+            basis=verdict.rule.basis,
+            unregistered_at_ms=verdict.timestamp_ms,
+            hint=hint(word, request, environment=knowledge.environment, device=knowledge.device),
+        )
+
+    def _deliver(
+        self, seen: PushEvent, verdict: Accepted, now: float, new_id: NewId
+    ) -> Iterator[Effect]:
+        issued = self.state.token(verdict.push.token)
+        if issued is None:  # the rules accept no token that nobody was issued
+            return
+        process = Process(
+            device=issued.device, bundle_id=issued.bundle_id, environment=issued.environment
+        )
+        of = DeviceEvent(
+            event=Happening.DELIVERED,
+            push_id=seen.id,
+            device=issued.device,
+            app=issued.bundle_id,
+            type=_type_of(verdict.push.push_type, issued),
+            apns_id=seen.apns_id,
+        )
+        read = seen.request.json
+        payload = read.value if isinstance(read, Parsed) else None
+        running = self.state.is_running(process)
+        outcome = device.deliver(of, verdict.push, payload, running=running)
+        for event in outcome.events:
+            yield Emit(event=event)
+        if not outcome.calls_app:
+            return
+        if not running:
+            yield self._put(process)
+        handling = Handling(
+            id=new_id(),
+            push_id=seen.id,
+            device=issued.device,
+            bundle_id=issued.bundle_id,
+            environment=issued.environment,
+            type=of.type,
+            at=now,
+            kill_at=None if outcome.kill_after_s is None else now + outcome.kill_after_s,
+            apns_id=seen.apns_id,
+            call_id=outcome.events[0].call_id,
+            handle=calls.caller(payload),
+        )
+        yield self._put(handling)
+        if handling.kill_at is not None:
+            heapq.heappush(self._deadlines, (handling.kill_at, handling.id))
+        yield CallApp(
+            handling=handling.id,
+            device=handling.device,
+            bundle_id=handling.bundle_id,
+            type=handling.type,
+            payload=payload,
+            kill_at=handling.kill_at,
+        )
+
+    # The app
+
+    def _returned(self, event: AppReturned, now: float) -> Iterator[Effect]:
+        handling = self.state.handling(event.handling)
+        if handling is None:  # too late: it was killed
+            return
+        yield self._drop(handling)
+        if handling.kill_at is None:
+            return
+        of = _as_event(handling)
+        if event.reported:
+            yield Emit(event=calls.reported(of, after_s=now - handling.at, handle=handling.handle))
+        else:
+            yield Emit(event=calls.returned_without_report(of))
+            yield from self._kill(handling)
+
+    def _overdue(self, now: float) -> Iterator[Effect]:
+        while (deadline := self.deadline()) is not None and deadline <= now:
+            handling = self.state.handling(heapq.heappop(self._deadlines)[1])
+            if handling is None:
+                continue
+            yield self._drop(handling)
+            yield Emit(event=calls.overdue(_as_event(handling)))
+            yield KillApp(handling=handling.id)
+            yield from self._kill(handling)
+
+    def _kill(self, handling: Handling) -> Iterator[Effect]:
+        process = Process(
+            device=handling.device,
+            bundle_id=handling.bundle_id,
+            environment=handling.environment,
+        )
+        if self.state.is_running(process):
+            yield self._drop(process)
+
+    def _interrupted(self) -> Iterator[Effect]:
+        """What the last listener left in the middle is over; no app of it is running any more."""
+        for handling in self.state.all_of(Handling):
+            yield self._drop(handling)
+            yield Emit(
+                event=replace(
+                    _as_event(handling),
+                    event=Happening.WARNING,
+                    reason="interrupted",
+                    detail="the listener ended before the app returned",
+                )
+            )
+        for process in self.state.all_of(Process):
+            yield self._drop(process)
+
+    # Setting up
+
+    def _set_up(self, event: Register | Install | SetToken) -> Iterator[Effect]:
+        match event:
+            case Register(record=record):
+                yield from self._put_changed(record)
+            case Install(device=name, bundle_id=bundle_id):
+                yield from self._install(name, bundle_id)
+            case SetToken():
+                yield from self._set_token(event)
+
+    def _install(self, name: str, bundle_id: str) -> Iterator[Effect]:
+        found = self.state.device(name)
+        if found is None or self.state.app(bundle_id) is None:
+            raise ValueError(f"no device {name}, or no app {bundle_id}")
+        have = {
+            (token.type, token.environment)
+            for token in self.state.all_of(DeviceToken)
+            if token.device == name and token.bundle_id == bundle_id
+        }
+        for environment in Environment:
+            for kind in registry.token_types(found.platform):
+                if (kind, environment) not in have:
+                    yield self._put(
+                        DeviceToken(
+                            token=registry.issue_token(
+                                seed=self._seed,
+                                app=bundle_id,
+                                device=name,
+                                push_type=kind,
+                                environment=environment,
+                            ),
+                            device=name,
+                            bundle_id=bundle_id,
+                            type=kind,
+                            environment=environment,
+                        )
+                    )
+
+    def _set_token(self, event: SetToken) -> Iterator[Effect]:
+        if self.state.device(event.device) is None or self.state.app(event.bundle_id) is None:
+            raise ValueError(f"no device {event.device}, or no app {event.bundle_id}")
+        wanted = DeviceToken(
+            token=event.token.lower(),
+            device=event.device,
+            bundle_id=event.bundle_id,
+            type=event.type,
+            environment=Environment.SANDBOX,
+        )
+        for token in self.state.all_of(DeviceToken):
+            same_place = replace(token, token=wanted.token) == wanted
+            if same_place and token != wanted:
+                yield self._drop(token)
+        yield from self._put_changed(wanted)
+
+    # Rows
+
+    def _put_changed(self, record: Record) -> Iterator[Effect]:
+        if self.state.records.get(record.key) != record:
+            yield self._put(record)
+
+    def _put(self, record: Record) -> Put:
+        self.state.records[record.key] = record
+        return Put(key=record.key, value=to_row(record))
+
+    def _drop(self, record: Record) -> Put:
+        del self.state.records[record.key]
+        return Put(key=record.key, value=None)
+
+
+def _answer(verdict: Verdict, seen: PushEvent) -> Response:
+    if isinstance(verdict, Accepted):
+        return message.accept(apns_id=seen.apns_id, unique_id=seen.apns_unique_id)
+    return message.refuse(verdict.reason, apns_id=seen.apns_id, timestamp_ms=verdict.timestamp_ms)
+
+
+def _auth(token: ProviderToken | None) -> Auth | None:
+    if token is None:
+        return None
+    return Auth(kind="token", team_id=token.team_id, key_id=token.key_id, issued_at=token.issued_at)
+
+
+def _apns_id(request: Request, new_id: NewId) -> str:
+    """Echo the sender's id byte for byte; in place of one that is none, a new one (ours)."""
+    sent = request.field(message.APNS_ID)
+    return sent if sent is not None and is_uuid(sent) else _uuid(new_id()).upper()
+
+
+def _uuid(digits: str) -> str:
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _type_of(sent: PushType | str | None, issued: DeviceToken) -> PushType:
+    """Without apns-push-type the token's own type says what the device makes of it."""
+    return sent if isinstance(sent, PushType) else issued.type
+
+
+def _as_event(handling: Handling) -> DeviceEvent:
+    return DeviceEvent(
+        event=Happening.DELIVERED,
+        push_id=handling.push_id,
+        device=handling.device,
+        app=handling.bundle_id,
+        type=handling.type,
+        apns_id=handling.apns_id,
+        call_id=handling.call_id,
+    )

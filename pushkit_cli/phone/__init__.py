@@ -1,0 +1,1 @@
+"""PushKit, emulated: what a device does with a push that APNs delivers, as pure functions."""

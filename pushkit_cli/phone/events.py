@@ -1,0 +1,38 @@
+"""What happens on a device, in Apple's vocabulary. Pure values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pushkit_cli.apns.facts import Basis
+from pushkit_cli.apns.push import PushType
+
+
+class Happening(StrEnum):
+    """The names of device events; scripts rely on them."""
+
+    DELIVERED = "delivered"
+    LAUNCHED = "launched"
+    CALL_REPORTED = "call-reported"
+    TERMINATED = "terminated"
+    DISPLAYED = "displayed"
+    SIGNAL_ENUMERATOR = "signal-enumerator"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceEvent:
+    """One thing that happened on a device because of one push.
+
+    `reason` is a short word, `detail` a sentence, `basis` who says that a device does this.
+    """
+
+    event: Happening
+    push_id: str
+    device: str
+    app: str
+    type: PushType
+    apns_id: str | None = None
+    call_id: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    basis: Basis = Basis.DOCUMENTED

@@ -1,0 +1,56 @@
+"""Which tokens a device hands out, and what they are. Pure.
+
+Mirrors PKPushRegistry as far as a server sees it: one token per app, type and environment.
+"""
+
+import hashlib
+
+from pushkit_cli.apns.push import PUSH_TYPES, Auth, Environment, PushType, token_type
+
+PLATFORMS = ("ios", "ipados", "macos", "visionos", "watchos")
+"""Platforms a device can be emulated on."""
+
+FIRST_TYPES = (PushType.voip, PushType.complication, PushType.alert, PushType.fileprovider)
+"""PushKit's own types and the ordinary token: what a person looks for first."""
+
+DEFAULT_DEVICES = (("iphone", "ios"), ("watch", "watchos"))
+OS_VERSIONS = {
+    "ios": "26.4",
+    "ipados": "26.4",
+    "macos": "26.4",
+    "visionos": "26.4",
+    "watchos": "26.4",
+}
+
+
+def token_types(platform: str) -> tuple[PushType, ...]:
+    """The types a device of a platform has tokens for, PushKit's first.
+
+    Background pushes go to the alert token, and MDM has no app. A complication token belongs to
+    the watch: its use on iOS is deprecated since 13.
+    """
+    mine = [
+        kind
+        for kind, row in PUSH_TYPES.items()
+        if platform in row.platforms
+        and token_type(kind) is kind
+        and row.auth is not Auth.CERTIFICATE
+        and not (kind is PushType.complication and platform != "watchos")
+    ]
+    return tuple(sorted(mine, key=lambda kind: (kind not in FIRST_TYPES, _place(kind))))
+
+
+def _place(kind: PushType) -> int:
+    order = [*FIRST_TYPES, *PUSH_TYPES]
+    return order.index(kind)
+
+
+def issue_token(
+    *, seed: int, app: str, device: str, push_type: PushType, environment: Environment
+) -> str:
+    """A device token, 32 bytes in hexadecimal: a function of its arguments alone.
+
+    So fixtures may hold it. Length and contents are opaque in Apple's documents.
+    """
+    name = "\0".join((str(seed), app, device, push_type, environment))
+    return hashlib.sha256(f"pushkit device token\0{name}".encode()).hexdigest()
