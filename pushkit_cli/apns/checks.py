@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pushkit_cli.apns import message
-from pushkit_cli.apns.facts import Knowledge, MalformedBody, TokenState
+from pushkit_cli.apns.facts import Key, Knowledge, MalformedBody, TokenState
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.payload import Malformed
 from pushkit_cli.apns.push import (
@@ -21,7 +21,7 @@ from pushkit_cli.apns.push import (
     known_type,
     split_topic,
 )
-from pushkit_cli.apns.token import has_expired
+from pushkit_cli.apns.token import ProviderToken, has_expired
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -50,6 +50,18 @@ class Case:
     def parts(self) -> Topic:
         """The topic taken apart."""
         return split_topic(self.topic or "")
+
+    @property
+    def token(self) -> ProviderToken | None:
+        """The provider token, where it counts: beside a certificate it is ignored (documented)."""
+        credential = self.knowledge.credential
+        return None if credential.certificate is not None else credential.token
+
+    @property
+    def key(self) -> Key | None:
+        """The registered key of that token."""
+        credential = self.knowledge.credential
+        return None if credential.certificate is not None else credential.key
 
     @property
     def limit(self) -> int:
@@ -101,10 +113,9 @@ def no_credential(case: Case) -> str | None:
 
 def bad_provider_token(case: Case) -> str | None:
     """The provider token reads, names a registered key of its team, and verifies."""
-    credential = case.knowledge.credential
-    token, key = credential.token, credential.key
+    credential, token, key = case.knowledge.credential, case.token, case.key
     if credential.certificate is not None:
-        return None  # documented: the header is ignored beside a certificate
+        return None
     if token is None:
         return None if credential.fault is None else credential.fault.detail
     if key is None:
@@ -125,7 +136,7 @@ def _swapped(case: Case) -> str:
 def second_team(case: Case) -> str | None:
     """A connection serves one team (observed: pushy issues 399 and 437)."""
     bound = case.knowledge.connection.team_id
-    token = case.knowledge.credential.token
+    token = case.token
     if token is None or bound is None or token.team_id == bound:
         return None
     return f"this connection serves team {bound} since its first push"
@@ -133,7 +144,7 @@ def second_team(case: Case) -> str | None:
 
 def key_elsewhere(case: Case) -> str | None:
     """An environment-scoped key signs for its environment alone."""
-    key = case.knowledge.credential.key
+    key = case.key
     if key is None or key.environment in (None, case.knowledge.environment):
         return None
     return f"key {key.key_id} is scoped to {key.environment}"
@@ -141,7 +152,7 @@ def key_elsewhere(case: Case) -> str | None:
 
 def unrelated_key(case: Case) -> str | None:
     """A connection takes the keys that are related to its first; which mix is whose is ours."""
-    first, key = case.knowledge.connection.first_key, case.knowledge.credential.key
+    first, key = case.knowledge.connection.first_key, case.key
     if first is None or key is None or key.key_id == first.key_id:
         return None
     if first.topics is None and key.topics is None:
@@ -153,7 +164,7 @@ def unrelated_key(case: Case) -> str | None:
 
 def expired_provider_token(case: Case) -> str | None:
     """`iat` is no more than an hour from the current time."""
-    token = case.knowledge.credential.token
+    token = case.token
     if token is None or not has_expired(token.issued_at, case.knowledge.now):
         return None
     age = round(case.knowledge.now - token.issued_at)
@@ -162,7 +173,7 @@ def expired_provider_token(case: Case) -> str | None:
 
 def too_many_new_tokens(case: Case) -> str | None:
     """A connection brings at most so many new tokens of one key in 20 minutes."""
-    token, connection = case.knowledge.credential.token, case.knowledge.connection
+    token, connection = case.token, case.knowledge.connection
     if token is None or any(seen.digest == token.digest for seen in connection.arrivals):
         return None
     since = case.knowledge.now - _TOKEN_UPDATE_S
@@ -219,9 +230,8 @@ def large_body(case: Case) -> str | None:
 def malformed_body(case: Case) -> str | None:
     """The body is JSON. Apple's answer to one that is not is unknown: a switch of ours."""
     read = case.request.json
-    if case.knowledge.policy.malformed_body is MalformedBody.ACCEPT or not isinstance(
-        read, Malformed
-    ):
+    accepts = case.knowledge.policy.malformed_body is MalformedBody.ACCEPT
+    if accepts or not case.request.body_size or not isinstance(read, Malformed):
         return None
     return f"the body is not JSON: {read.detail}"
 
@@ -246,6 +256,8 @@ def bad_topic(case: Case) -> str | None:
 def bad_device_token(case: Case) -> str | None:
     """The token is hexadecimal, two digits a byte, at most 100 bytes."""
     token = case.request.token
+    if not token:
+        return None
     if not _HEX.fullmatch(token):
         return "the token is not hexadecimal, two digits a byte"
     size = len(token) // 2
@@ -262,11 +274,12 @@ def unknown_device_token(case: Case) -> str | None:
 
 def foreign_topic(case: Case) -> str | None:
     """The credential may push to the topic."""
-    credential, owner = case.knowledge.credential, case.knowledge.owner
-    if credential.certificate is not None:
-        listed = case.topic in credential.certificate.topics
+    certificate, owner, key = case.knowledge.credential.certificate, case.knowledge.owner, case.key
+    if case.topic is None:
+        return None
+    if certificate is not None:
+        listed = case.topic in certificate.topics
         return None if listed else f"the certificate does not list {case.topic}"
-    key = credential.key
     if key is None:
         return None
     if owner != key.team_id:
@@ -279,7 +292,7 @@ def foreign_topic(case: Case) -> str | None:
 def token_of_other_topic(case: Case) -> str | None:
     """The token was issued for this topic."""
     device = case.knowledge.device
-    if device is None or device.topic == case.topic:
+    if device is None or case.topic is None or device.topic == case.topic:
         return None
     return f"the token was issued for {device.topic}"
 

@@ -16,26 +16,34 @@ def hint(
     """
     specific = None
     if word in ("InvalidPushType", "BadTopic"):
+        specific = _twice(request)
+    if word == "InvalidPushType" and specific is None:
         specific = _type_and_topic(request)
-    elif word == "BadDeviceToken" and device is not None:
+    if word == "BadDeviceToken" and device is not None:
         specific = _environment(device, environment)
     elif word == "DeviceTokenNotForTopic" and device is not None:
-        specific = f"this token was issued for {device.topic}"
+        specific = f"send it with the topic {device.topic}, or to another of the app's tokens"
     if specific is not None:
         return specific
     reason = REASONS.get(word or "")
     return None if reason is None else reason.remedy
 
 
+def _twice(request: Request) -> str | None:
+    parts = split_topic(request.field(message.TOPIC) or "")
+    if parts.suffix and split_topic(parts.bundle_id).suffix:
+        return f"the suffix stands twice: send the topic {parts.bundle_id}"
+    return None
+
+
 def _type_and_topic(request: Request) -> str | None:
     topic = request.field(message.TOPIC)
+    kind = known_type(request.field(message.PUSH_TYPE))
     if topic is None:
         return None
     parts = split_topic(topic)
-    inner = split_topic(parts.bundle_id)
-    if parts.suffix and inner.suffix:
-        return f"the suffix stands twice: send the topic {parts.bundle_id}"
-    kind = known_type(request.field(message.PUSH_TYPE))
+    if kind in parts.types:
+        return None
     right = " or ".join(parts.types)
     if kind is None:
         return f"send --type {right}"

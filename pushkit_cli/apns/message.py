@@ -78,7 +78,7 @@ class Request:
     @cached_property
     def token(self) -> str:
         """What stands behind /3/device/ in the path, possibly nothing."""
-        return _text(self.path.removeprefix(DEVICE_PATH)) if self.names_device else ""
+        return _text(self.path[len(DEVICE_PATH) :]) if self.names_device else ""
 
     @property
     def names_device(self) -> bool:
@@ -156,6 +156,11 @@ def to_request(push: Push, *, authority: str, provider_token: str | None) -> Req
 
 def _bytes(value: str | int) -> bytes:
     return str(value).encode("utf-8", "surrogatepass")
+
+
+def as_uuid(digits: str) -> str:
+    """32 hexadecimal digits in the shape of a UUID, 8-4-4-4-12."""
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def to_push(request: Request) -> Push:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pushkit_cli.apns import checks, message
 from pushkit_cli.apns.checks import Case, Check
 from pushkit_cli.apns.facts import Basis, Knowledge, Need
+from pushkit_cli.apns.hints import hint
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.payload import Parsed, advise
 from pushkit_cli.apns.push import PUSH_TYPES, Push, PushType, known_type
@@ -145,13 +146,23 @@ def lint(request: Request, knowledge: Knowledge) -> tuple[Finding, ...]:
         Finding(
             reason=rule.reason.word,
             detail=detail,
-            remedy=rule.reason.remedy,
+            remedy=_remedy(rule, case),
             source=f"{rule.reason.source} ({rule.basis})",
         )
         for rule, detail in broken
         if detail is not None
     ]
     return (*found, *_advice(case))
+
+
+def _remedy(rule: Rule, case: Case) -> str:
+    specific = hint(
+        rule.reason.word,
+        case.request,
+        environment=case.knowledge.environment,
+        device=case.knowledge.device,
+    )
+    return specific or rule.reason.remedy
 
 
 def _advice(case: Case) -> Iterator[Finding]:

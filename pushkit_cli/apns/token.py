@@ -21,6 +21,7 @@ SKEW_S = 60
 MAX_TOKEN_CHARS = 4096
 """Longer provider tokens are not read. Ours; a header list holds 8,000 bytes."""
 _RAW_SIGNATURE = 64
+_LATEST_S = 10**16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +49,18 @@ def mint(private_pem: bytes, *, team_id: str, key_id: str, now: float) -> str:
     Raises ValueError where the key cannot sign ES256.
     """
     import jwt
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
 
     try:
+        key = serialization.load_pem_private_key(private_pem, password=None)
         return jwt.encode(
             {"iss": team_id, "iat": int(now)},
-            private_pem,
+            key,  # type: ignore[arg-type]  # of whatever kind: jwt says what it cannot use
             algorithm="ES256",
             headers={"kid": key_id, "typ": None},
         )
-    except (jwt.PyJWTError, TypeError) as error:
+    except (jwt.PyJWTError, UnsupportedAlgorithm, TypeError, ValueError) as error:
         raise ValueError(f"this key cannot sign ES256: {error}") from error
 
 
@@ -90,21 +94,18 @@ def read(text: str, *, text_iat: bool = False) -> ProviderToken | TokenFault:
         return TokenFault(detail="alg is not ES256")
     if "crit" in header:
         return TokenFault(detail="crit names extensions that APNs does not have")
-    key_id, team_id, issued_at = header.get("kid"), claims.get("iss"), claims.get("iat")
-    if text_iat and isinstance(issued_at, str) and issued_at.isascii() and issued_at.isdigit():
-        issued_at = int(issued_at[:16])
+    key_id, team_id = header.get("kid"), claims.get("iss")
+    issued_at = _seconds(claims.get("iat"), text_iat=text_iat)
     if not isinstance(key_id, str) or not key_id:
         return TokenFault(detail="kid is missing")
     if not isinstance(team_id, str) or not team_id:
         return TokenFault(detail="iss is missing")
-    if isinstance(issued_at, bool) or not isinstance(
-        issued_at, int | float
-    ):  # NumericDate may have a fraction (RFC 7519, 2)
+    if issued_at is None:
         return TokenFault(detail="iat is not a number of seconds")
     return ProviderToken(
         key_id=key_id,
         team_id=team_id,
-        issued_at=int(issued_at),
+        issued_at=issued_at,
         signed=f"{parts[0]}.{parts[1]}".encode(),
         signature=signature,
         digest=hashlib.sha256(text.encode()).hexdigest(),
@@ -133,6 +134,18 @@ def verify(token: ProviderToken, public_pem: bytes) -> TokenFault | None:
     except (InvalidSignature, ValueError):
         return TokenFault(detail="the signature does not verify")
     return None
+
+
+def _seconds(value: Any, *, text_iat: bool) -> int | None:
+    """A NumericDate, which may have a fraction (RFC 7519, 2); `None` beyond what a clock can show.
+
+    The bound keeps the arithmetic with it from overflowing.
+    """
+    if text_iat and isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:16])
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if abs(value) < _LATEST_S else None
 
 
 def _json_part(part: str) -> dict[str, Any] | None:

@@ -147,7 +147,7 @@ class World:
         if isinstance(verdict, Accepted):
             # Documented: the unique id is for the development environment's delivery log.
             sandbox = knowledge.environment is Environment.SANDBOX
-            return replace(seen, apns_unique_id=_uuid(new_id()) if sandbox else None)
+            return replace(seen, apns_unique_id=message.as_uuid(new_id()) if sandbox else None)
         word = verdict.reason.word
         return replace(
             seen,
@@ -196,7 +196,7 @@ class World:
             at=now,
             kill_at=None if outcome.kill_after_s is None else now + outcome.kill_after_s,
             apns_id=seen.apns_id,
-            call_id=outcome.events[0].call_id,
+            call_id=outcome.events[-1].call_id,
             handle=calls.caller(payload),
         )
         yield self._put(handling)
@@ -346,11 +346,7 @@ def _auth(token: ProviderToken | None) -> Auth | None:
 def _apns_id(request: Request, new_id: NewId) -> str:
     """Echo the sender's id byte for byte; in place of one that is none, a new one (ours)."""
     sent = request.field(message.APNS_ID)
-    return sent if sent is not None and is_uuid(sent) else _uuid(new_id()).upper()
-
-
-def _uuid(digits: str) -> str:
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return sent if sent is not None and is_uuid(sent) else message.as_uuid(new_id()).upper()
 
 
 def _type_of(sent: PushType | str | None, issued: DeviceToken) -> PushType:

@@ -31,11 +31,11 @@ def deliver(of: DeviceEvent, push: Push, payload: Any, *, running: bool) -> Deli
             delivered = replace(delivered, call_id=call_id(payload))
             awake = () if running else (_launched(delivered),)
             return Delivery(
-                events=(delivered, *awake), calls_app=True, kill_after_s=REPORT_WITHIN_S
+                events=(*awake, delivered), calls_app=True, kill_after_s=REPORT_WITHIN_S
             )
         case PushType.complication:
             awake = () if running else (_launched(delivered),)
-            return Delivery(events=(delivered, *awake), calls_app=True)
+            return Delivery(events=(*awake, delivered), calls_app=True)
         case PushType.fileprovider:
             return Delivery(events=(delivered, _signal(delivered, payload)))
         case PushType.alert:

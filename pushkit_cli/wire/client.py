@@ -19,15 +19,19 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
+from h2.utilities import HeaderValidationFlags, validate_headers
 
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.wire.flow import Outbox
-from pushkit_cli.wire.frames import GoAwayFrame, Splitter, as_goaway
+from pushkit_cli.wire.frames import GoAwayFrame, Splitter, as_goaway, hand_over
 
 MAX_ANSWER_BYTES = 65_536
 """More of an answer's body is read and forgotten: Apple's are under a hundred bytes."""
 _LIMIT_UNTIL_SETTINGS = 1
 _LIMIT_WHERE_NONE_IS_SET = 1000
+_A_REQUEST = HeaderValidationFlags(
+    is_client=False, is_trailer=False, is_response_header=False, is_push_promise=False
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,13 @@ class ClientConnection:
     """
 
     def __init__(self) -> None:
-        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self._h2 = H2Connection(
+            H2Configuration(
+                client_side=True,
+                header_encoding=None,
+                validate_outbound_headers=False,  # `send` does, more strictly and sooner
+            )
+        )
         self._h2.local_settings = Settings(
             client=True, initial_values={SettingCodes.ENABLE_PUSH: 0}
         )
@@ -107,12 +117,13 @@ class ClientConnection:
         """
         if not self.room:
             raise ValueError("no room for another request on this connection")
-        stream = self._h2.get_next_available_stream_id()
-        empty = not request.body
-        try:
-            self._h2.send_headers(stream, request.headers, end_stream=empty)
+        try:  # before h2 has changed its compression table: there is no way back from that
+            list(validate_headers(request.headers, _A_REQUEST))
         except ProtocolError as error:
             raise ValueError(f"HTTP/2 cannot carry this request: {error}") from error
+        stream = self._h2.get_next_available_stream_id()
+        empty = not request.body
+        self._h2.send_headers(stream, request.headers, end_stream=empty)
         self._open[stream] = _Open()
         if empty:
             self._ended.append(stream)
@@ -141,10 +152,11 @@ class ClientConnection:
                 events += self._going_away(goaway)
                 continue
             try:
-                for event in self._h2.receive_data(frame):
+                for event in hand_over(frame, self._h2):
                     events += self._on(event)
             except ProtocolError as error:
                 events += self.lost(f"the server broke HTTP/2: {error}")
+                self._h2.close_connection(error.error_code)
                 break
         if not self.closed:
             self._ended += self._outbox.pump()
@@ -153,6 +165,7 @@ class ClientConnection:
     def lost(self, detail: str) -> tuple[ClientEvent, ...]:
         """The transport has ended: settle whatever is open."""
         self.closed = True
+        self._h2.clear_outbound_data_buffer()  # what is called unsent is never sent
         return tuple(self._settle(stream, detail) for stream in list(self._open))
 
     def close(self) -> None:
@@ -168,10 +181,10 @@ class ClientConnection:
             case DataReceived(stream_id=int() as stream, data=bytes() as data):
                 self._h2.acknowledge_received_data(event.flow_controlled_length or 0, stream)
                 entry = self._open.get(stream)
-                if entry is not None and len(entry.body) < MAX_ANSWER_BYTES:
-                    entry.body += data
+                if entry is not None:
+                    entry.body += data[: MAX_ANSWER_BYTES - len(entry.body)]
             case StreamEnded(stream_id=int() as stream):
-                return self._finished(stream, "the answer ended without a status")
+                return self._finished(stream)
             case StreamReset(stream_id=int() as stream, error_code=code):
                 return self._was_reset(stream, code)
             case RemoteSettingsChanged():
@@ -181,15 +194,22 @@ class ClientConnection:
     def _heard(self, stream: int, headers: list[tuple[bytes, bytes]]) -> None:
         entry = self._open.get(stream)
         if entry is not None:
-            entry.status = int(dict(headers)[b":status"])
+            status = dict(headers)[b":status"]
+            if len(status) != 3 or not status.isdigit():
+                raise ProtocolError(f"{status!r} is no status")
+            entry.status = int(status)
             entry.headers = tuple((n, v) for n, v in headers if not n.startswith(b":"))
 
     def _settings(self) -> None:
         limit = self._h2.remote_settings.max_concurrent_streams
         self._limit = min(limit, _LIMIT_WHERE_NONE_IS_SET)
 
-    def _finished(self, stream: int, detail: str) -> list[ClientEvent]:
-        return [self._settle(stream, detail)] if stream in self._open else []
+    def _finished(self, stream: int) -> list[ClientEvent]:
+        if stream not in self._open:
+            return []
+        if self._outbox.has(stream):  # answered before the body is out: the rest stays here
+            self._h2.reset_stream(stream, ErrorCodes.CANCEL)
+        return [self._settle(stream, "the answer ended without a status")]
 
     def _was_reset(self, stream: int, code: ErrorCodes | int | None) -> list[ClientEvent]:
         entry = self._open.get(stream)
@@ -204,7 +224,10 @@ class ClientConnection:
     def _going_away(self, frame: GoAwayFrame) -> list[ClientEvent]:
         if self.goaway is None or frame.last_stream <= self.goaway.last_stream:
             self.goaway = frame
-        above = [stream for stream in self._open if stream > self.goaway.last_stream]
+        last = self.goaway.last_stream
+        above = [
+            stream for stream, entry in self._open.items() if stream > last and not entry.status
+        ]
         for stream in above:
             self._forget(stream)
         detail = "the server is going away and did not look at it"

@@ -14,6 +14,10 @@ class Outbox:
         """Queue the whole body of a stream; END_STREAM goes with its last byte."""
         self._waiting[stream] = body
 
+    def has(self, stream: int) -> bool:
+        """Whether part of the stream's body has not left."""
+        return stream in self._waiting
+
     def drop(self, stream: int) -> None:
         """Forget a stream that is gone."""
         self._waiting.pop(stream, None)

@@ -7,6 +7,11 @@ the streams up to its last identifier go on.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import Event
+from h2.exceptions import FrameTooLargeError
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEADER = 9
 _GOAWAY = 0x7
@@ -38,8 +43,20 @@ def as_goaway(frame: bytes) -> GoAwayFrame | None:
     )
 
 
+def hand_over(frame: bytes, connection: H2Connection) -> list[Event]:
+    """Give one frame to h2, which would wait for the whole of one that it is going to refuse.
+
+    Raises ProtocolError, the GOAWAY that says so being written.
+    """
+    size = int.from_bytes(frame[:3], "big")
+    if size > connection.max_inbound_frame_size:
+        connection.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
+        raise FrameTooLargeError(f"a frame of {size} bytes")
+    return connection.receive_data(frame)
+
+
 class Splitter:
-    """Cuts a stream of bytes into whole frames; a frame too large for us is passed on in pieces."""
+    """Cuts a stream of bytes into whole frames; of one too large for us, into its header alone."""
 
     def __init__(self, *, max_frame: int = 16384) -> None:
         self._rest = b""
@@ -51,8 +68,11 @@ class Splitter:
         start, end = 0, len(buffer)
         while end - start >= _HEADER:
             size = int.from_bytes(buffer[start : start + 3], "big")
-            # A frame over our limit is refused by its header alone: nothing of it is kept.
-            stop = end if size > self._max else start + _HEADER + size
+            if size > self._max:  # what follows its header is never read: the connection ends
+                self._rest = b""
+                yield buffer[start : start + _HEADER]
+                return
+            stop = start + _HEADER + size
             if stop > end:
                 break
             self._rest = b""

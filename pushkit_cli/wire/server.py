@@ -18,7 +18,7 @@ from pushkit_cli.apns.acts import Act, GoAway, Respond
 from pushkit_cli.apns.message import Headers, Request
 from pushkit_cli.apns.push import MAX_BODY_BYTES
 from pushkit_cli.wire.flow import Outbox
-from pushkit_cli.wire.frames import PREFACE, GoAwayFrame, Splitter, as_goaway
+from pushkit_cli.wire.frames import PREFACE, GoAwayFrame, Splitter, as_goaway, hand_over
 
 _SETTINGS = {
     SettingCodes.HEADER_TABLE_SIZE: 4096,
@@ -27,8 +27,8 @@ _SETTINGS = {
     SettingCodes.MAX_FRAME_SIZE: 16384,
     SettingCodes.MAX_HEADER_LIST_SIZE: 8000,
 }
-_HTTP1_LINE = re.compile(rb"([A-Z]{1,16} \S{1,200}) HTTP/1")
-_HTTP1_BYTES = 1024
+_HTTP1_LINE = re.compile(rb"([A-Z]{1,16} \S{1,1000}) HTTP/1")
+_HTTP1_BEGUN = re.compile(rb"[A-Z]{1,16}( \S{0,1000}( [HTP/]{0,5})?)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,20 @@ class ServerConnection:
     """
 
     def __init__(self) -> None:
-        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+        self._h2 = H2Connection(
+            H2Configuration(
+                client_side=False,
+                header_encoding=None,
+                normalize_inbound_headers=False,  # it joins and moves cookies
+            )
+        )
+        said = Settings(client=False, initial_values=dict(_SETTINGS))
+        for setting in said.keys() - _SETTINGS.keys():  # h2 would write its defaults too
+            del said[setting]
+        self._h2.local_settings = said
+        self._h2.initiate_connection()
         self._h2.local_settings = Settings(client=False, initial_values=dict(_SETTINGS))
         self._h2.decoder.max_header_list_size = _SETTINGS[SettingCodes.MAX_HEADER_LIST_SIZE]
-        self._h2.initiate_connection()
         self._outbox = Outbox(self._h2)
         self._split = Splitter()
         self._preface = b""
@@ -94,7 +104,7 @@ class ServerConnection:
                 if goaway is not None:  # the client will open no more streams
                     self._leaving = True
                     continue
-                for event in self._h2.receive_data(frame):
+                for event in hand_over(frame, self._h2):
                     requests += self._on(event)
             self._pump()
         except ProtocolError:
@@ -133,7 +143,7 @@ class ServerConnection:
 
     def _refuse_http1(self) -> None:
         line = _HTTP1_LINE.match(self._preface)
-        if line is None and len(self._preface) < _HTTP1_BYTES and b"\n" not in self._preface:
+        if line is None and _HTTP1_BEGUN.fullmatch(self._preface):
             return
         text = (
             b"Unexpected HTTP/1.x request: " + line[1] if line else b"HTTP/2 client preface missing"

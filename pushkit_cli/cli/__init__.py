@@ -1,0 +1,1 @@
+"""The front room: the terminal, and one file a command."""

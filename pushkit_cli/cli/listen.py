@@ -1,0 +1,166 @@
+"""`pushkit listen`: a local APNs, and the devices behind it."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pushkit_cli.apns.push import PushType, known_type
+from pushkit_cli.cli.options import json_option
+from pushkit_cli.cli.render import Terminal
+from pushkit_cli.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from pushkit_cli.engine.listener import DeviceSpec, Options, TokenSpec
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(epilog="Example: pushkit listen --app com.example.app --ephemeral --port 0")
+@click.option(
+    "--app",
+    "apps",
+    multiple=True,
+    metavar="BUNDLE_ID",
+    allow_from_autoenv=False,
+    help="An app on every device; com.example.pushkit where none is named.",
+)
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="NAME[:PLATFORM]",
+    allow_from_autoenv=False,
+    help="A device; iphone and watch where none is named. Platforms: ios, ipados, macos, "
+    "visionos, watchos.",
+)
+@click.option(
+    "--token",
+    "tokens",
+    multiple=True,
+    metavar="[DEVICE/]TYPE=HEX",
+    allow_from_autoenv=False,
+    help="Give a device's sandbox token a value your fixtures hold.",
+)
+@click.option("--team-id", metavar="ID", help="The team that owns the apps and the key.")
+@click.option("--key-id", metavar="ID", help="The key's id; else from its file's name.")
+@click.option(
+    "--key",
+    type=_FILE,
+    help="Verify provider tokens with this key (.p8, or its public half) instead of a local one.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Sandbox port: 2197; 0 finds one.")
+@click.option(
+    "--production-port", type=click.IntRange(0, 65535), help="Production port: 2198; 0 finds one."
+)
+@click.option(
+    "--ephemeral/--keep",
+    default=False,
+    help="Forget everything at the end, or keep state between runs (--keep, the default).",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Tokens follow from it.")
+@click.option(
+    "--malformed-json",
+    type=click.Choice(["refuse", "accept"]),
+    default="refuse",
+    show_default=True,
+    help="Answer to a body that is no JSON: 400 PayloadEmpty, or 200. Ours: Apple's is unknown.",
+)
+@click.option("--ready-file", type=_FILE, help="Write the ready object here as well.")
+@click.option("--events", type=_FILE, help="Append every event to this file as NDJSON.")
+@json_option
+@click.pass_obj
+def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
+    """Run a local APNs with an iPhone and a watch behind it, until ^C.
+
+    Real HTTP/2 over TLS on 127.0.0.1 and ::1, sandbox and production, judged as strictly as
+    Apple's. Nothing needs to be registered first.
+    """
+    from pushkit_cli.cli.screens import ready_lines
+    from pushkit_cli.cli.telling import Teller
+    from pushkit_cli.engine.listener import Running, run
+
+    with Teller(terminal, events) as teller:
+
+        def started(listener: Running) -> None:
+            teller.object(listener.ready)
+            if not terminal.as_json:
+                terminal.say("Ready. A local APNs, with devices behind it.  ^C stops it.")
+                terminal.say(ready_lines(listener.ready, terminal) + "\n")
+
+        run(_options(words, terminal), started=started, tell=teller.tell)
+        teller.closed()
+    return ExitCode.DONE
+
+
+def _options(words: dict[str, Any], terminal: Terminal) -> "Options":
+    from pushkit_cli.apns.facts import MalformedBody
+    from pushkit_cli.engine import listener, local
+
+    port = listener.SANDBOX_PORT if words["port"] is None else words["port"]
+    production = words["production_port"]
+    if production is None:
+        production = 0 if port == 0 else listener.PRODUCTION_PORT
+    if port == production != 0:
+        raise UsageError("both environments on one port", hint="name another --production-port")
+    return listener.Options(
+        home=None if words["ephemeral"] else terminal.home,
+        apps=tuple(_bundle_id(app) for app in words["apps"]),
+        devices=tuple(_device(text) for text in words["devices"]),
+        tokens=tuple(_token(text) for text in words["tokens"]),
+        team_id=words["team_id"] or local.TEAM_ID,
+        key_id=words["key_id"],
+        key=words["key"],
+        port=port,
+        production_port=production,
+        seed=words["seed"],
+        malformed_body=MalformedBody(words["malformed_json"]),
+        ready_file=words["ready_file"],
+    )
+
+
+def _bundle_id(text: str) -> str:
+    from pushkit_cli.apns.push import split_topic
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.\-_]{0,199}", text):
+        raise UsageError(f"{text} is not a bundle id", hint="write it as com.example.app")
+    suffix = split_topic(text).suffix
+    if suffix:
+        raise UsageError(
+            f"{text} ends in {suffix}: that is a topic",
+            hint=f"name the app itself: {text.removesuffix(suffix)}",
+        )
+    return text
+
+
+def _device(text: str) -> "DeviceSpec":
+    from pushkit_cli.engine.listener import PLATFORMS, DeviceSpec
+    from pushkit_cli.engine.targets import as_token
+
+    name, _, platform = text.partition(":")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}", name) or as_token(name):
+        raise UsageError(f"{name} cannot name a device", hint="use letters, digits and hyphens")
+    platform = platform or ("watchos" if name.startswith("watch") else "ios")
+    if platform not in PLATFORMS:
+        raise UsageError(
+            f"no platform is called {platform}", hint=f"there are {', '.join(PLATFORMS)}"
+        )
+    return DeviceSpec(name=name, platform=platform)
+
+
+def _token(text: str) -> "TokenSpec":
+    from pushkit_cli.engine.listener import TokenSpec
+
+    place, equals, token = text.partition("=")
+    device, slash, kind = place.rpartition("/")
+    push_type = known_type(kind)
+    if not equals or push_type is None:
+        raise UsageError(
+            f"--token {text} is not [DEVICE/]TYPE=HEX", hint=f"TYPE: {', '.join(PushType)}"
+        )
+    if not re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,100}", token):
+        raise UsageError(
+            f"--token {text}: the value is not hexadecimal", hint="two digits a byte, up to 100"
+        )
+    return TokenSpec(device=device if slash else None, type=push_type, token=token.lower())

@@ -1,0 +1,126 @@
+"""Options that several commands share, and the kinds of values they take. No command lives here."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d|)")
+_LIKELY_TIME = 1_000_000_000
+"""A smaller number of seconds since 1970 lies before September 2001: a duration was meant."""
+
+
+class Duration(click.ParamType[float]):
+    """`500ms 30s 5m 2h 7d`; a bare number is seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Seconds."""
+        if isinstance(value, float):
+            return value
+        seconds = seconds_in(str(value))
+        if seconds is None:
+            self.fail(f"{value} is not a duration: write 500ms, 30s, 5m, 2h or 7d", param, ctx)
+        return seconds
+
+
+def seconds_in(text: str) -> float | None:
+    """The seconds a duration means, `None` where the text is none."""
+    match = _DURATION.fullmatch(text)
+    return None if match is None else float(match[1]) * _UNITS[match[2]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expires:
+    """What `--expiration` said: one of a moment (Unix seconds), seconds from now, or neither."""
+
+    at: int | None = None
+    within_s: float | None = None
+
+
+class Expiration(click.ParamType[Expires]):
+    """`0`, `absent`, a duration from now, or seconds since 1970."""
+
+    name = "0|absent|duration|unix"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Expires:
+        """What was meant; a small number is refused, because a duration was meant."""
+        if isinstance(value, Expires):
+            return value
+        text = str(value)
+        if text == "absent":
+            return Expires()
+        if text.isascii() and text.isdigit():
+            at = int(text[:16])
+            if 0 < at <= _LIKELY_TIME:
+                self.fail(f"{text} is a moment long past; did you mean {text}s?", param, ctx)
+            return Expires(at=at)
+        seconds = seconds_in(text)
+        if seconds is None:
+            self.fail(
+                f"{text} is neither 0, absent, a duration like 30s, nor Unix time", param, ctx
+            )
+        return Expires(within_s=seconds)
+
+
+class Header(click.ParamType[tuple[str, str]]):
+    """`name:value`, one that neither HTTP/2 nor this tool sets itself."""
+
+    name = "name:value"
+
+    _TAKEN = frozenset(
+        {"authorization", "host", "connection", "keep-alive", "transfer-encoding", "upgrade"}
+    )
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Name in lower case, and value."""
+        if isinstance(value, tuple):
+            return value
+        name, colon, text = str(value).partition(":")
+        name = name.strip().lower()
+        if not colon or not re.fullmatch(r"[a-z0-9!#$%&'*+.^_`|~-]+", name):
+            self.fail(f"{value} is not name:value", param, ctx)
+        if name in self._TAKEN:
+            self.fail(f"{name} cannot be set: it is not yours to choose here", param, ctx)
+        return name, plain(text.strip(), param, ctx)
+
+
+class Plain(click.ParamType[str]):
+    """Text that a header can carry."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        return plain(str(value), param, ctx)
+
+
+def plain(text: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    """Refuse what no header can carry (RFC 9110, 5.5)."""
+    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
+        raise click.BadParameter("control characters cannot go into a header", ctx, param)
+    return text
+
+
+DURATION = Duration()
+EXPIRATION = Expiration()
+HEADER = Header()
+PLAIN = Plain()
+
+
+def json_option(function: _Function) -> _Function:
+    """`--json` after the command's name too; the boundary has already read it."""
+    return click.option(
+        "--json", "as_json", is_flag=True, expose_value=False, help="NDJSON on stdout."
+    )(function)

@@ -1,0 +1,119 @@
+"""From the words of `pushkit send` to an Order: files read, shorthands understood."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pushkit_cli.apns.compose import Words
+from pushkit_cli.apns.payload import Malformed, parse_json
+from pushkit_cli.apns.push import PushType, known_type
+from pushkit_cli.cli.options import Expires
+from pushkit_cli.engine.planning import Order
+from pushkit_cli.engine.where import Target
+from pushkit_cli.errors import UsageError
+
+_SIMULATOR_KEY = "Simulator Target Bundle"
+_BODY_OPTIONS = ("title", "subtitle", "body", "sound", "badge", "container", "domain", "event")
+
+
+def order_from(options: Mapping[str, Any]) -> Order:
+    """Everything the command line says. Raises UsageError where two words contradict."""
+    push_type = options["push_type"]
+    app = options["app"]
+    raw = None if options["payload"] is None else _source(options["payload"], "--payload")
+    shorthand = options["data"] or options["content_state"]
+    shorthand = shorthand or any(options[name] is not None for name in _BODY_OPTIONS)
+    base = None
+    if raw is not None:
+        base, bundle = _simulator_file(raw)
+        app = app or bundle
+        if base is not None and (shorthand or bundle):
+            raw = None
+        elif shorthand:
+            raise UsageError(
+                "--payload is not a JSON object, so nothing can be added to it",
+                hint="leave out -d and its kin, or mend the file",
+            )
+        else:
+            base = None
+    if push_type is None:
+        raise UsageError("--type is missing", hint=f"say one of {', '.join(PushType)}: --type voip")
+    _check_single(options)
+    expires: Expires | None = options["expiration"]
+    return Order(
+        push_type=push_type,
+        to=options["to"],
+        app=app,
+        env=None if options["env"] is None else Target(options["env"]),
+        endpoint=options["endpoint"],
+        cacert=options["cacert"],
+        send_key_to=options["send_key_to"],
+        words=_words(options, base),
+        payload=raw,
+        topic=options["topic"],
+        priority=options["priority"],
+        expiration=None if expires is None else expires.at,
+        expires_in=None if expires is None else expires.within_s,
+        without_expiration=expires == Expires(),
+        collapse_id=options["collapse_id"],
+        apns_id=options["apns_id"],
+        headers=options["headers"],
+        timeout=options["timeout"],
+        lint=not options["without_lint"],
+    )
+
+
+def _words(options: Mapping[str, Any], base: dict[str, Any] | None) -> Words:
+    state = options["content_state"]
+    said = {name: options[name] for name in _BODY_OPTIONS}
+    return Words(
+        base=base,
+        data=options["data"],
+        content_state=None if state is None else _object(_source(state, "--content-state")),
+        **said,
+    )
+
+
+def _check_single(options: Mapping[str, Any]) -> None:
+    if options["apns_id"] is not None and len(options["to"]) > 1:
+        raise UsageError(
+            "one --apns-id cannot name several pushes", hint="leave it out: APNs makes one for each"
+        )
+    if known_type(options["push_type"]) is None and options["topic"] is None:
+        raise UsageError(
+            f"no push type is called {options['push_type']}",
+            hint=f"known are {', '.join(PushType)}; a newer one needs --topic and --no-lint",
+        )
+
+
+def _source(text: str, option: str) -> bytes:
+    """A file's bytes, standard input for `-`, or the text itself where it is JSON."""
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if text.lstrip().startswith(("{", "[")):
+        return text.encode("utf-8", "surrogateescape")
+    try:
+        return Path(text).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"{option} {text} cannot be read: {reason.lower()}",
+            hint="it takes a file, - for standard input, or JSON that begins with {",
+        ) from error
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    read = parse_json(raw)
+    if isinstance(read, Malformed) or not isinstance(read.value, dict):
+        raise UsageError("--content-state is not a JSON object", hint='write {"score": 1}')
+    return read.value
+
+
+def _simulator_file(raw: bytes) -> tuple[dict[str, Any] | None, str | None]:
+    """A body as an object, and the app that an .apns file names in a key the phone never sees."""
+    read = parse_json(raw)
+    if isinstance(read, Malformed) or not isinstance(read.value, dict):
+        return None, None
+    bundle = read.value.pop(_SIMULATOR_KEY, None)
+    return read.value, bundle if isinstance(bundle, str) else None

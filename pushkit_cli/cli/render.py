@@ -1,0 +1,147 @@
+"""The terminal: the only place that writes. stdout is data, stderr is talk.
+
+Lines are built of our own words and of foreign text, which always goes through `foreign`.
+"""
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from pushkit_cli.cli.text import foreign, to_json
+from pushkit_cli.errors import ExitCode
+
+COLOURS = ("auto", "always", "never")
+_NARROWEST, _WIDEST = 40, 100
+
+
+class Terminal:
+    """Both output streams of one command, and how they are to be written."""
+
+    def __init__(
+        self, *, variables: Mapping[str, str] | None = None, home: Path | None = None
+    ) -> None:
+        self.variables = variables or {}
+        self.home = home or Path()
+        self.as_json = self.quiet = self.verbose = False
+        self._colour = "auto"
+        self._gone: set[TextIO] = set()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError):  # a stream that a test put in its place
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+    def set(
+        self, *, as_json: bool, verbose: bool = False, quiet: bool = False, colour: str = "auto"
+    ) -> None:
+        """Take the options of the command line."""
+        self.as_json, self.verbose, self.quiet, self._colour = as_json, verbose, quiet, colour
+
+    @property
+    def ascii_only(self) -> bool:
+        """Whether stdout cannot take more than ASCII (`LANG=C`)."""
+        return "utf" not in (sys.stdout.encoding or "").lower()
+
+    @property
+    def width(self) -> int:
+        """Columns to write in."""
+        return max(_NARROWEST, min(shutil.get_terminal_size((80, 24)).columns, _WIDEST))
+
+    def show(self, value: str | bytes | None, *, limit: int = 120) -> str:
+        """Foreign text in the form this terminal may see."""
+        return foreign(value, limit=limit, ascii_only=self.ascii_only)
+
+    def data(self, line: str) -> None:
+        """A line of data, to stdout."""
+        self._write(sys.stdout, line)
+
+    def object(self, value: Mapping[str, Any]) -> None:
+        """An object, to stdout, as one line of ASCII JSON."""
+        self._write(sys.stdout, to_json(value))
+
+    def say(self, line: str, *, loud: bool = False) -> None:
+        """Talk, to stderr; `loud` is said even when quiet."""
+        if loud or not self.quiet:
+            self._write(sys.stderr, line)
+
+    def paint(self, text: str, colour: str, *, stream: TextIO | None = None) -> str:
+        """Colour that means nothing the words do not say."""
+        if not self._coloured(stream or sys.stdout):
+            return text
+        dim = colour == "dim"
+        return click.style(text, fg=None if dim else colour, dim=dim or None)
+
+    def wrap(self, text: str, *, indent: str) -> str:
+        """Fold a long line; the lines after the first are indented."""
+        return textwrap.fill(
+            text,
+            self.width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    def failed(self, kind: str, message: str, hint: str | None, code: ExitCode) -> int:
+        """Say what went wrong, and what to do, and give the exit code back."""
+        if self.as_json:
+            error = {
+                "v": 1,
+                "event": "error",
+                "kind": kind,
+                "message": message,
+                "hint": hint,
+                "exit": int(code),
+            }
+            self.object(error)
+        self._labelled("error", "red", message)
+        if hint is not None:
+            self._labelled("hint", "yellow", hint)
+        return code
+
+    def warn(self, message: str) -> None:
+        """Something the reader should know, and the command goes on."""
+        self._labelled("warning", "yellow", message)
+
+    def hint(self, text: str) -> None:
+        """What to do about the line above."""
+        self._labelled("hint", "yellow", text)
+
+    def close(self) -> None:
+        """Flush; a reader who has gone is no failure."""
+        for stream in (sys.stdout, sys.stderr):
+            self._guarded(stream, stream.flush)
+
+    def _labelled(self, label: str, colour: str, text: str) -> None:
+        shown = self.wrap(f"{label}: {self.show(text, limit=600)}", indent=" " * (len(label) + 2))
+        painted = self.paint(f"{label}:", colour, stream=sys.stderr)
+        self.say(painted + shown.removeprefix(f"{label}:"), loud=True)
+
+    def _coloured(self, stream: TextIO) -> bool:
+        if self._colour != "auto":
+            return self._colour == "always"
+        plain = self.variables.get("NO_COLOR") or self.variables.get("TERM") == "dumb"
+        return stream.isatty() and not plain
+
+    def _write(self, stream: TextIO, line: str) -> None:
+        def write() -> None:
+            stream.write(line + "\n")
+            stream.flush()
+
+        self._guarded(stream, write)
+
+    def _guarded(self, stream: TextIO, act: Any) -> None:
+        """A closed pipe ends the writing, never the work: the exit code stays true."""
+        if stream in self._gone:
+            return
+        try:
+            act()
+        except BrokenPipeError:
+            self._gone.add(stream)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)

@@ -1,0 +1,159 @@
+"""`pushkit send`: one push, to one or several targets."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pushkit_cli.apns.compose import CONTAINERS
+from pushkit_cli.apns.push import PushType
+from pushkit_cli.cli import replies
+from pushkit_cli.cli.options import DURATION, EXPIRATION, HEADER, PLAIN, json_option
+from pushkit_cli.cli.render import Terminal
+from pushkit_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pushkit_cli.engine.planning import Plan
+
+ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
+
+
+@click.command(
+    epilog="Examples: pushkit send --type voip · pushkit send --type alert --title Hi --to iphone"
+)
+@click.option(
+    "--type",
+    "push_type",
+    metavar="TYPE",
+    help=f"apns-push-type: {', '.join(PushType)}.",
+)
+@click.option(
+    "--to",
+    multiple=True,
+    allow_from_autoenv=False,
+    metavar="NAME|TOKEN",
+    help="A device's name, or a token in hex or base64; more than once for several.",
+)
+@click.option("--app", metavar="BUNDLE_ID", help="The app, where the target does not tell.")
+@click.option(
+    "--env",
+    type=click.Choice(ENVIRONMENTS),
+    envvar=["PUSHKIT_SEND_ENV", "PUSHKIT_ENVIRONMENT"],
+    help="Whose APNs: the listener's or Apple's. Known targets bring their own.",
+)
+@click.option(
+    "--endpoint",
+    metavar="URL",
+    allow_from_autoenv=False,
+    help="Another APNs, https://host:port.",
+)
+@click.option("--payload", metavar="FILE|-|JSON", help="The body; .apns files are understood.")
+@click.option(
+    "-d",
+    "--data",
+    multiple=True,
+    allow_from_autoenv=False,
+    metavar="KEY=VALUE",
+    help="Set one key: key=text, key:=json, key=@file; dots go deeper.",
+)
+@click.option("--title", help="aps.alert.title.")
+@click.option("--subtitle", help="aps.alert.subtitle.")
+@click.option("--body", help="aps.alert.body.")
+@click.option("--sound", help="aps.sound.")
+@click.option("--badge", type=int, help="aps.badge.")
+@click.option(
+    "--container",
+    metavar="ID",
+    help=f"container-identifier of a file provider: {', '.join(CONTAINERS)}, or an item's.",
+)
+@click.option("--domain", help="domain of a file provider.")
+@click.option(
+    "--event", type=click.Choice(["start", "update", "end"]), help="aps.event of a Live Activity."
+)
+@click.option("--content-state", metavar="FILE|JSON", help="aps.content-state.")
+@click.option("--topic", type=PLAIN, help="apns-topic; else the app and the type's suffix.")
+@click.option("--priority", type=int, help="apns-priority: 10, 5 or 1.")
+@click.option("--expiration", type=EXPIRATION, help="apns-expiration.")
+@click.option("--collapse-id", type=PLAIN, help="apns-collapse-id, at most 64 bytes.")
+@click.option("--apns-id", type=PLAIN, help="apns-id, a UUID; else APNs makes one.")
+@click.option(
+    "--header",
+    "headers",
+    type=HEADER,
+    multiple=True,
+    allow_from_autoenv=False,
+    help="One more header, as it is.",
+)
+@click.option(
+    "--timeout", type=DURATION, default="30s", show_default=True, help="Longest wait in all."
+)
+@click.option(
+    "--cacert",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Trust this authority (PEM) and no other.",
+)
+@click.option(
+    "--send-key-to",
+    metavar="HOST",
+    allow_from_autoenv=False,
+    help="Let this foreign host see a provider token.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the exact request and lint; send nothing.")
+@click.option(
+    "--no-lint",
+    "without_lint",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Send what lint would hold back.",
+)
+@json_option
+@click.pass_obj
+def command(terminal: Terminal, /, dry_run: bool, **options: Any) -> int:
+    """Send a push, and say what became of it.
+
+    Without --to it goes to the one emulated device that can take it. Whatever APNs would refuse
+    by looking at the request is held back by lint (exit 3) before anything is sent.
+    """
+    from pushkit_cli.cli.ordering import order_from
+    from pushkit_cli.engine.planning import plan
+    from pushkit_cli.engine.setting import Setting
+
+    setting = Setting(home=terminal.home, variables=terminal.variables)
+    planned = plan(order_from(options), setting)
+    terminal.say(replies.heading(planned, terminal))
+    return (_show if dry_run else _send)(planned, terminal)
+
+
+def _show(planned: "Plan", terminal: Terminal) -> int:
+    """A dry run: what would leave, and what lint thinks of it."""
+    for shot in planned.shots:
+        if terminal.as_json:
+            terminal.object(replies.request_object(shot, planned))
+            continue
+        for line in replies.request_lines(shot, planned, terminal):
+            terminal.data(line)
+        for line in replies.finding_lines(shot, terminal):
+            terminal.say(line)
+    return ExitCode.HELD if any(shot.held for shot in planned.shots) else ExitCode.DONE
+
+
+def _send(planned: "Plan", terminal: Terminal) -> int:
+    from pushkit_cli.engine.sending import dispatch
+
+    sample = replies.sample_line(planned)
+    if sample is not None:
+        terminal.say(terminal.wrap(sample, indent="  "))
+    for shot in planned.shots:
+        for line in replies.finding_lines(shot, terminal):
+            terminal.say(line)
+    run = dispatch(planned)
+    for place, result in enumerate(run.results, start=1):
+        if terminal.as_json:
+            terminal.object(replies.reply_object(result, planned, line=place, run=run))
+            continue
+        terminal.data(replies.reply_line(result, terminal))
+        if result.hint is not None:
+            terminal.hint(result.hint)
+    if terminal.as_json:
+        terminal.object(replies.summary_object(run))
+    return run.exit_code

@@ -1,0 +1,61 @@
+"""What a listener tells, event by event, as the lines of its screen. No writing here.
+
+Events come as the objects of the contract: what a person sees and a script reads is one thing.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pushkit_cli.cli.render import Terminal
+
+_INDENT = " " * 10
+_ID_DIGITS = 6
+
+
+def lines(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
+    """One event as the lines that a person reads."""
+    if event["event"] == "push":
+        yield from _push(event, terminal)
+    else:
+        yield from _device(event, terminal)
+
+
+def _push(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
+    at = datetime.fromisoformat(event["at"]).astimezone().strftime("%H:%M:%S")
+    words = [
+        terminal.show(event["type"] or "(no type)"),
+        terminal.show(event["device"] or "?"),
+        terminal.show(event["topic"] or "(no topic)"),
+        f"{event['size_bytes']} bytes",
+        f"[{event['id'][:_ID_DIGITS]}]",
+    ]
+    yield terminal.wrap(f"{at}  -->  {'  '.join(words)}", indent=" " * 15)
+    if event["reason"] is None:
+        yield f"{_INDENT}<--  {terminal.paint('200 accepted', 'green')}"
+        return
+    answer = terminal.paint(f"{event['status']} {terminal.show(event['reason'])}", "red")
+    told = f"{event['status']} {event['reason']}: {terminal.show(event['detail'])}"
+    folded = terminal.wrap(f"{_INDENT}<--  {told}", indent=" " * 15)
+    yield folded.replace(f"{event['status']} {event['reason']}", answer, 1)
+    if event["basis"] == "ours":
+        yield f"{_INDENT}(Apple's own answer here is not known: this one is our choice)"
+    if event["hint"] is not None:
+        yield terminal.wrap(f"{_INDENT}hint: {terminal.show(event['hint'])}", indent=_INDENT)
+
+
+def _device(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
+    name, detail = event["event"], event["detail"]
+    if name == "delivered" and detail is None:
+        return  # what the device then did says it
+    if name == "terminated":
+        label = terminal.paint("KILLED", "red")
+        yield _told(f"KILLED {event['reason']}: {detail}", terminal).replace("KILLED", label, 1)
+        yield f"{_INDENT}Apple answers 200 all the same: your server cannot see this."
+        return
+    yield _told(detail or name, terminal)
+
+
+def _told(text: str, terminal: "Terminal") -> str:
+    return terminal.wrap(f"{_INDENT}{terminal.show(text, limit=300)}", indent=_INDENT)

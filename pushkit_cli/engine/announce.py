@@ -1,0 +1,70 @@
+"""What a listener says of itself when it is ready: the facts of the contract's ready object."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.emulator.state import App, Device, DeviceToken, State
+from pushkit_cli.engine.local import ProviderKey, Trust
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where one environment is served."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """As an endpoint."""
+        return f"https://{self.host}:{self.port}"
+
+
+def describe(
+    state: State, *, addresses: dict[Environment, Address], trust: Trust, key: ProviderKey
+) -> dict[str, Any]:
+    """The ready object but for `v`, `event`, `seq`, `at`, `pid`, `version`, `nonce` and `home`."""
+    sandbox, production = addresses[Environment.SANDBOX], addresses[Environment.PRODUCTION]
+    return {
+        "endpoints": {
+            "sandbox": sandbox.url,
+            "production": production.url,
+            "manage_sandbox": None,
+            "manage_production": None,
+        },
+        "endpoint": sandbox.url,
+        "host": sandbox.host,
+        "port": sandbox.port,
+        "environment": "local",
+        "ca_file": str(trust.ca_file),
+        "ca_bundle_file": str(trust.ca_bundle_file),
+        "truststore_file": str(trust.truststore_file),
+        "team_id": key.team_id,
+        "key_id": key.key_id,
+        "key_file": None if key.file is None else str(key.file),
+        "apps": [app.bundle_id for app in state.all_of(App)],
+        "devices": [_device(device, state) for device in state.all_of(Device)],
+    }
+
+
+def _device(device: Device, state: State) -> dict[str, Any]:
+    apps: dict[tuple[str, Environment], dict[PushType, str]] = {}
+    for token in state.all_of(DeviceToken):
+        if token.device == device.name:
+            apps.setdefault((token.bundle_id, token.environment), {})[token.type] = token.token
+    # The flat keys repeat the first app's sandbox values.
+    order = sorted(apps, key=lambda app: app[1] is not Environment.SANDBOX)
+    listed = [
+        {"bundle_id": bundle_id, "environment": environment, "tokens": apps[bundle_id, environment]}
+        for bundle_id, environment in order
+    ]
+    first: dict[str, Any] = listed[0] if listed else {"bundle_id": None, "tokens": {}}
+    return {
+        "name": device.name,
+        "platform": device.platform,
+        "os": device.os,
+        "bundle_id": first["bundle_id"],
+        "tokens": first["tokens"],
+        "apps": listed,
+    }

@@ -1,0 +1,46 @@
+"""The machine this runs on: time, chance, the process and the folder it is given. Nothing else."""
+
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+def now() -> float:
+    """Unix seconds."""
+    return time.time()
+
+
+def today() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(tz=UTC)
+
+
+def new_id() -> str:
+    """128 random bits as 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def rfc3339(at_ms: int) -> str:
+    """Unix milliseconds as RFC 3339 in UTC."""
+    at = datetime.fromtimestamp(at_ms / 1000, tz=UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@contextmanager
+def stop_signals(loop: "asyncio.AbstractEventLoop", stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` in the loop when the process is asked to end."""
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in wanted:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,281 @@
+"""A whole listener: home, world, sockets, and the ready file; in this thread or beside it."""
+
+import asyncio
+import json
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pushkit_cli import __version__
+from pushkit_cli.apns.facts import MalformedBody, Policy
+from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.emulator.moves import Input, Install, Register, SetToken, Started
+from pushkit_cli.emulator.state import App, Device, SigningKey
+from pushkit_cli.emulator.world import World
+from pushkit_cli.engine import announce, host, local, ready
+from pushkit_cli.engine.objects import stamp
+from pushkit_cli.engine.stage import Listener as Tell
+from pushkit_cli.engine.stage import Stage
+from pushkit_cli.errors import ConfigError, UsageError
+from pushkit_cli.net.server import Server, bind
+from pushkit_cli.net.tls import server_context
+from pushkit_cli.phone.registry import DEFAULT_DEVICES, OS_VERSIONS, PLATFORMS, token_types
+from pushkit_cli.store.emulator_db import EmulatorDb
+from pushkit_cli.store.files import Home, remove, write_private
+
+__all__ = ["PLATFORMS", "DeviceSpec", "Options", "Running", "TokenSpec", "run", "running"]
+
+DEFAULT_APP = "com.example.pushkit"
+SANDBOX_PORT = 2197
+PRODUCTION_PORT = 2198
+_GRACE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSpec:
+    """A device as the command line names it."""
+
+    name: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSpec:
+    """A token as the command line gives it; `device` `None`: the first that can have the type."""
+
+    device: str | None
+    type: PushType
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a listener is told. `home` `None`: a temporary one that is gone with it."""
+
+    home: Path | None
+    apps: tuple[str, ...] = ()
+    devices: tuple[DeviceSpec, ...] = ()
+    tokens: tuple[TokenSpec, ...] = ()
+    team_id: str = local.TEAM_ID
+    key_id: str | None = None
+    key: Path | None = None
+    port: int = SANDBOX_PORT
+    production_port: int = PRODUCTION_PORT
+    seed: int = 0
+    malformed_body: MalformedBody = MalformedBody.REFUSE
+    ready_file: Path | None = None
+
+
+@dataclass(slots=True)
+class Running:
+    """A listener that accepts connections; `ready` is the object of the contract."""
+
+    ready: dict[str, Any]
+    stop: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identity:
+    """Who a listener is: its home, and the credentials in it."""
+
+    home: Home
+    trust: local.Trust
+    key: local.ProviderKey
+
+
+def run(
+    options: Options, *, started: Callable[[Running], None], tell: Tell, signals: bool = True
+) -> None:
+    """Listen until `Running.stop` is called or, with `signals`, SIGINT or SIGTERM comes.
+
+    Raises ConfigError and its kin where the listener cannot start or go on.
+    """
+    with ExitStack() as stack:
+        home = _home(options, stack)
+        home.folder("run")
+        lock = home.lock(ready.LOCK_FILE)
+        stack.callback(lock.release)
+        if not lock.take(wait=False):
+            raise _second_listener(home)
+        database = EmulatorDb(home)
+        stack.callback(database.close)
+        world = World(
+            database.rows(),
+            policy=Policy(malformed_body=options.malformed_body),
+            seed=options.seed,
+        )
+        stage = Stage(world, database, tell)
+        identity = _Identity(home=home, trust=local.ensure_trust(home), key=_key(options, home))
+        stage.apply([Started(), *_set_up(options, identity.key)])
+        asyncio.run(_serve(options, stage, identity, started, signals=signals))
+        if stage.failure is not None:
+            raise stage.failure
+
+
+@contextmanager
+def running(options: Options, tell: Tell) -> Iterator[Running]:
+    """A listener in a thread of its own, stopped at the end of the block."""
+    up: list[Running] = []
+    failed: list[BaseException] = []
+    known = threading.Event()
+
+    def started(listener: Running) -> None:
+        up.append(listener)
+        known.set()
+
+    def body() -> None:
+        try:
+            run(options, started=started, tell=tell, signals=False)
+        except BaseException as error:  # raised again in the caller's thread
+            failed.append(error)
+        finally:
+            known.set()
+
+    thread = threading.Thread(target=body, name="pushkit-listen")
+    thread.start()
+    known.wait()
+    try:
+        if up:
+            yield up[0]
+    finally:
+        for listener in up:
+            listener.stop()
+        thread.join()
+        if failed:
+            raise failed[0]
+
+
+def _home(options: Options, stack: ExitStack) -> Home:
+    if options.home is not None:
+        return Home(options.home)
+    return Home(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pushkit-"))))
+
+
+def _second_listener(home: Home) -> ConfigError:
+    first = ready.find(home.path, None) or {}
+    where = f" (process {first['pid']}, {first['endpoint']})" if first else ""
+    return ConfigError(
+        f"a listener already runs on {home.path}{where}",
+        hint="use that one, or start a separate one with --ephemeral --port 0",
+    )
+
+
+def _key(options: Options, home: Home) -> local.ProviderKey:
+    if options.key is not None:
+        return local.given_key(options.key, team_id=options.team_id, key_id=options.key_id)
+    return local.ensure_key(home, team_id=options.team_id, key_id=options.key_id or local.KEY_ID)
+
+
+def _set_up(options: Options, key: local.ProviderKey) -> Iterator[Input]:
+    """The inputs that make the world what the command line says; the same again changes nothing."""
+    yield Register(
+        record=SigningKey(
+            key_id=key.key_id, team_id=key.team_id, public_pem=key.public_pem.decode("ascii")
+        )
+    )
+    apps = options.apps or (DEFAULT_APP,)
+    devices = options.devices or tuple(
+        DeviceSpec(name=name, platform=platform) for name, platform in DEFAULT_DEVICES
+    )
+    for bundle_id in apps:
+        yield Register(record=App(bundle_id=bundle_id, team_id=options.team_id))
+    for device in devices:
+        yield Register(
+            record=Device(
+                name=device.name, platform=device.platform, os=OS_VERSIONS[device.platform]
+            )
+        )
+        for bundle_id in apps:
+            yield Install(device=device.name, bundle_id=bundle_id)
+    for given in options.tokens:
+        yield SetToken(
+            device=given.device or _able(devices, given.type),
+            bundle_id=apps[0],
+            type=given.type,
+            token=given.token,
+        )
+
+
+def _able(devices: tuple[DeviceSpec, ...], kind: PushType) -> str:
+    for device in devices:
+        if kind in token_types(device.platform):
+            return device.name
+    raise UsageError(
+        f"no device of this listener can have a {kind} token",
+        hint=f"add one that can, with --device NAME:PLATFORM, before --token {kind}=HEX",
+    )
+
+
+async def _serve(
+    options: Options,
+    stage: Stage,
+    identity: "_Identity",
+    started: Callable[[Running], None],
+    *,
+    signals: bool,
+) -> None:
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    context = server_context(chain=identity.trust.chain_file, key=identity.trust.chain_key_file)
+    server = Server(stage, context)
+    stage.attach(server, failed=done.set)
+    with ExitStack() as stack:
+        addresses = {}
+        bound = _bind_both(options)
+        for environment, sockets in bound.items():
+            await server.start(environment, sockets)
+            addresses[environment] = announce.Address(
+                host="127.0.0.1", port=sockets[0].getsockname()[1]
+            )
+        said = _announce(identity, stage, addresses)
+        for path in _ready_files(options, identity.home):
+            write_private(path, json.dumps(said).encode("ascii"))
+            stack.callback(remove, path)
+        if signals:
+            stack.enter_context(host.stop_signals(loop, done.set))
+
+        def stop() -> None:
+            loop.call_soon_threadsafe(done.set)
+
+        started(Running(ready=said, stop=stop))
+        await done.wait()
+    await server.stop(grace=_GRACE_S)
+    stage.stop()
+
+
+def _bind_both(options: Options) -> dict[Environment, list[socket.socket]]:
+    sandbox = bind(options.port)
+    try:
+        return {Environment.SANDBOX: sandbox, Environment.PRODUCTION: bind(options.production_port)}
+    except ConfigError:
+        for one in sandbox:
+            one.close()
+        raise
+
+
+def _announce(
+    identity: "_Identity", stage: Stage, addresses: dict[Environment, announce.Address]
+) -> dict[str, Any]:
+    facts = announce.describe(
+        stage.world.state, addresses=addresses, trust=identity.trust, key=identity.key
+    )
+    body = {
+        "event": "ready",
+        "pid": os.getpid(),
+        "version": __version__,
+        "nonce": host.new_id(),
+        "home": str(identity.home.path),
+        **facts,
+    }
+    return stamp(body, seq=stage.seq, at_ms=int(host.now() * 1000))
+
+
+def _ready_files(options: Options, home: Home) -> list[Path]:
+    kept = home.path / ready.RUN_FILE
+    return [kept] if options.ready_file is None else [kept, options.ready_file.absolute()]

@@ -1,0 +1,142 @@
+"""The local world's own credentials: an authority, a server certificate and a provider key.
+
+Made on first use inside the home. None of them can sign for a host of Apple's.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pushkit_cli.engine import host
+from pushkit_cli.errors import CredentialError, StoreError
+from pushkit_cli.net.certs import (
+    Authority,
+    Leaf,
+    authority_is_good,
+    issue_leaf,
+    java_truststore,
+    leaf_is_good,
+    new_authority,
+    new_signing_key,
+    public_pem_of,
+    trust_bundle,
+)
+from pushkit_cli.net.tls import root_bundle
+from pushkit_cli.store.files import Home
+
+TEAM_ID = "LOCALTEAM0"
+KEY_ID = "LOCALKEY01"
+TRUSTSTORE_PASSWORD = b"changeit"
+"""What every JVM tries first; a trust store holds no secret."""
+
+_FOLDER = "local"
+_CA = "local/ca.pem"
+_INTERMEDIATE = "local/intermediate.pem"
+_INTERMEDIATE_KEY = "local/intermediate.key"
+_CHAIN = "local/server.pem"
+_CHAIN_KEY = "local/server.key"
+_BUNDLE = "local/ca-bundle.pem"
+_TRUSTSTORE = "local/truststore.p12"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Where the files stand with which clients trust the listener, and it serves."""
+
+    ca_file: Path
+    ca_bundle_file: Path
+    truststore_file: Path
+    chain_file: Path
+    chain_key_file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderKey:
+    """The key a local provider signs with; `file` is `None` where only its public half is known."""
+
+    team_id: str
+    key_id: str
+    file: Path | None
+    public_pem: bytes
+
+
+def ensure_trust(home: Home) -> Trust:
+    """The authority and a certificate with a month left, made or renewed where needed."""
+    home.folder(_FOLDER)
+    with home.lock("local/lock"):
+        authority = _authority(home)
+        leaf = Leaf(
+            chain_pem=home.read(_CHAIN) or b"",
+            key_pem=home.read(_CHAIN_KEY) or b"",
+        )
+        if not leaf_is_good(leaf, authority, now=host.today()):
+            leaf = issue_leaf(authority, now=host.today())
+            home.write(_CHAIN_KEY, leaf.key_pem)
+            home.write(_CHAIN, leaf.chain_pem)
+        bundle = trust_bundle(root_bundle(), authority)
+        if home.read(_BUNDLE) != bundle:  # the system's roots change with its updates
+            home.write(_BUNDLE, bundle)
+    return Trust(
+        ca_file=home.path / _CA,
+        ca_bundle_file=home.path / _BUNDLE,
+        truststore_file=home.path / _TRUSTSTORE,
+        chain_file=home.path / _CHAIN,
+        chain_key_file=home.path / _CHAIN_KEY,
+    )
+
+
+def _authority(home: Home) -> Authority:
+    authority = Authority(
+        root_pem=home.read(_CA) or b"",
+        intermediate_pem=home.read(_INTERMEDIATE) or b"",
+        intermediate_key_pem=home.read(_INTERMEDIATE_KEY) or b"",
+    )
+    if authority_is_good(authority, now=host.today()):
+        return authority
+    authority = new_authority(now=host.today())
+    home.write(_INTERMEDIATE_KEY, authority.intermediate_key_pem)
+    home.write(_INTERMEDIATE, authority.intermediate_pem)
+    home.write(_TRUSTSTORE, java_truststore(authority, TRUSTSTORE_PASSWORD))
+    home.write(_CA, authority.root_pem)
+    return authority
+
+
+def ensure_key(home: Home, *, team_id: str = TEAM_ID, key_id: str = KEY_ID) -> ProviderKey:
+    """The local provider key of these ids, made where it is missing."""
+    home.folder(_FOLDER)
+    name = f"local/AuthKey_{key_id}.p8"
+    with home.lock("local/lock"):
+        public = home.read(f"local/{key_id}.pub")
+        if public is None or home.read(name) is None:
+            key = new_signing_key()
+            home.write(name, key.private_pem)
+            public = home.write(f"local/{key_id}.pub", key.public_pem).read_bytes()
+    return ProviderKey(team_id=team_id, key_id=key_id, file=home.path / name, public_pem=public)
+
+
+def given_key(path: Path, *, team_id: str, key_id: str | None) -> ProviderKey:
+    """A key of the user's, private or public; the listener reads its public half alone.
+
+    Raises CredentialError for a file that is no P-256 key, or where no key id is to be had.
+    """
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}", hint="check --key") from error
+    try:
+        public = public_pem_of(pem)
+    except ValueError as error:
+        raise CredentialError(f"{path}: {error}", hint="--key takes AuthKey_<id>.p8") from error
+    named = key_id or key_id_of(path)
+    if named is None:
+        raise CredentialError(
+            f"{path} does not name its key id",
+            hint="say it with --key-id, or name it AuthKey_ID.p8",
+        )
+    private = path.absolute() if b"PRIVATE KEY" in pem else None
+    return ProviderKey(team_id=team_id, key_id=named, file=private, public_pem=public)
+
+
+def key_id_of(path: Path) -> str | None:
+    """The key id in the name Apple gives a key file, AuthKey_<id>.p8."""
+    stem = path.stem
+    return stem.removeprefix("AuthKey_") if stem.startswith("AuthKey_") else None

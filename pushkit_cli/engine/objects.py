@@ -1,0 +1,42 @@
+"""Events as the objects of the contract: numbered, dated, every key always there."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pushkit_cli.emulator.push_event import PushEvent
+from pushkit_cli.engine import host
+from pushkit_cli.phone.events import DeviceEvent
+
+VERSION = 1
+"""`v`: within one version no key goes and none changes its type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """An event in its place: `seq` counts within one home, `at_ms` is Unix milliseconds."""
+
+    seq: int
+    at_ms: int
+    event: PushEvent | DeviceEvent
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the contract."""
+        event = self.event
+        body = event.to_json() if isinstance(event, PushEvent) else asdict(event)
+        return stamp(body, seq=self.seq, at_ms=self.at_ms)
+
+
+def stamp(body: dict[str, Any], *, seq: int, at_ms: int) -> dict[str, Any]:
+    """Put version, name, number and date in front."""
+    return {
+        "v": VERSION,
+        "event": str(body["event"]),
+        "seq": seq,
+        "at": host.rfc3339(at_ms),
+        **{key: value for key, value in body.items() if key != "event"},
+    }
+
+
+def closed(seq: int) -> dict[str, Any]:
+    """The last object of a listener: nothing follows."""
+    return stamp({"event": "closed"}, seq=seq, at_ms=int(host.now() * 1000))

@@ -1,0 +1,223 @@
+"""What the command line says about a `send`, resolved and linted. Nothing has left the process."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pushkit_cli.apns import compose, message
+from pushkit_cli.apns.compose import Words
+from pushkit_cli.apns.facts import Knowledge, Need
+from pushkit_cli.apns.message import Request
+from pushkit_cli.apns.push import PUSH_TYPES, Push, PushType, TypeRow, known_type, topic_for
+from pushkit_cli.apns.rules import Finding, lint
+from pushkit_cli.engine import host, targets
+from pushkit_cli.engine.setting import Setting
+from pushkit_cli.engine.signing import Signer, signer
+from pushkit_cli.engine.targets import Recipient
+from pushkit_cli.engine.where import (
+    Target,
+    Where,
+    check_may_sign,
+    is_loopback,
+    parse_endpoint,
+    place,
+)
+from pushkit_cli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the command line says about one `send`; `None` is "not said".
+
+    `expiration` is Unix seconds, `expires_in` seconds from now, `timeout` seconds;
+    `without_expiration` leaves the header out.
+    """
+
+    push_type: str | None = None
+    to: tuple[str, ...] = ()
+    app: str | None = None
+    env: Target | None = None
+    endpoint: str | None = None
+    cacert: Path | None = None
+    send_key_to: str | None = None
+    words: Words = field(default_factory=Words)
+    payload: bytes | None = None
+    topic: str | None = None
+    priority: int | None = None
+    expiration: int | None = None
+    expires_in: float | None = None
+    without_expiration: bool = False
+    collapse_id: str | None = None
+    apns_id: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout: float = 30.0
+    lint: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One push, ready to go: for whom, the exact request but its credential, and what lint says."""
+
+    recipient: Recipient
+    push: Push
+    request: Request
+    findings: tuple[Finding, ...]
+
+    @property
+    def held(self) -> bool:
+        """Whether lint keeps it from being sent."""
+        return any(finding.holds for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything decided, nothing sent. `sample` is the body where none was given."""
+
+    where: Where
+    signer: Signer
+    app: str | None
+    shots: tuple[Shot, ...]
+    sample: dict[str, Any] | None
+    timeout: float
+    lint: bool
+
+
+def plan(order: Order, setting: Setting) -> Plan:
+    """Resolve an order. Raises the errors of `targets`, `where` and `signing`, and UsageError."""
+    listener = setting.listener()
+    target = _target(order, listener)
+    kind = known_type(order.push_type)
+    recipients = targets.find(
+        order.to,
+        listener=listener,
+        push_type=kind,
+        app=order.app,
+        environment=target.environment,
+    )
+    where = place(
+        target,
+        endpoint=order.endpoint,
+        cacert=order.cacert,
+        setting=setting,
+        listener=listener,
+    )
+    check_may_sign(where.endpoint, order.send_key_to)
+    body, sample = _body(order, kind, recipients)
+    shots = tuple(_shot(order, kind, recipient, body, where) for recipient in recipients)
+    return Plan(
+        where=where,
+        signer=signer(where, setting=setting, listener=listener),
+        app=order.app or recipients[0].app,
+        shots=shots,
+        sample=sample,
+        timeout=order.timeout,
+        lint=order.lint,
+    )
+
+
+def _target(order: Order, listener: dict[str, Any] | None) -> Target:
+    """`--env`, else what is recorded for the targets, else `local` where nothing else can be."""
+    if order.env is not None:
+        return order.env
+    if not order.to:
+        return Target.local
+    for target in (Target.local, Target.local_production):
+        if all(targets.is_recorded(name, listener, target.environment) for name in order.to):
+            return target
+    if order.endpoint is not None and is_loopback(parse_endpoint(order.endpoint).host):
+        return Target.local
+    raise UsageError(
+        "no environment is known for this target",
+        hint="add --env sandbox (Xcode builds), --env production (TestFlight, App Store) or local",
+    )
+
+
+def _body(
+    order: Order, kind: PushType | None, recipients: tuple[Recipient, ...]
+) -> tuple[bytes, dict[str, Any] | None]:
+    if order.payload is not None:
+        return order.payload, None
+    words, sample = order.words, None
+    emulated = all(recipient.is_emulated for recipient in recipients)
+    if replace(words, data=()).silent and kind is not None and emulated:
+        sample = compose.sample(kind, new_id=message.as_uuid(host.new_id()), now=host.now())
+        words = replace(words, base=sample)
+    elif words.silent:
+        raise UsageError(
+            "there is no body to send",
+            hint="add --payload FILE, -d key=value, or --title; a sample goes to emulated devices",
+        )
+    try:
+        body = compose.compose(kind, words, now=host.now(), read=_read_file)
+    except ValueError as error:
+        raise UsageError(str(error), hint="-d handle=+15550100, -d hasVideo:=true") from error
+    return body, sample
+
+
+def _read_file(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{name} cannot be read: {(error.strerror or str(error)).lower()}",
+            hint="-d key=@FILE takes a file's text",
+        ) from error
+
+
+def _shot(
+    order: Order, kind: PushType | None, recipient: Recipient, body: bytes, where: Where
+) -> Shot:
+    app = order.app or recipient.app
+    topic = order.topic
+    if topic is None:
+        if app is None:
+            raise UsageError("the app of this token is not known", hint="add --app BUNDLE_ID")
+        topic = topic_for(app, kind) if kind is not None else app
+    row = None if kind is None else PUSH_TYPES[kind]
+    push = Push(
+        token=recipient.token,
+        payload=body,
+        topic=topic,
+        push_type=kind or order.push_type,
+        priority=order.priority or (None if row is None else row.priority),
+        expiration=_expiration(order, row),
+        collapse_id=order.collapse_id,
+        apns_id=order.apns_id,
+    )
+    request = message.to_request(push, authority=where.endpoint.authority, provider_token=None)
+    extra = tuple((name.encode("ascii"), value.encode("utf-8")) for name, value in order.headers)
+    request = replace(request, headers=(*request.headers, *extra))
+    return Shot(
+        recipient=recipient,
+        push=push,
+        request=request,
+        findings=_findings(request, recipient, where),
+    )
+
+
+def _expiration(order: Order, row: TypeRow | None) -> int | None:
+    if order.without_expiration:
+        return None
+    if order.expires_in is not None:
+        return int(host.now() + order.expires_in)
+    if order.expiration is not None or row is None:
+        return order.expiration
+    return row.expiration
+
+
+def _findings(request: Request, recipient: Recipient, where: Where) -> tuple[Finding, ...]:
+    environment = where.target.environment
+    known = frozenset() if recipient.facts is None else frozenset({Need.DEVICE})
+    found = lint(
+        request,
+        Knowledge(environment=environment, now=host.now(), knows=known, device=recipient.facts),
+    )
+    if recipient.is_emulated and not where.target.is_local:
+        emulated = Finding(
+            reason="BadDeviceToken",
+            detail=f"{recipient.name} is an emulated device: Apple never issued its token",
+            remedy="leave --env out, or name a real token",
+            source="ours",
+        )
+        return (emulated, *found)
+    return found

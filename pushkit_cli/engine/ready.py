@@ -1,0 +1,43 @@
+"""How other commands find a running listener: the file it writes once it accepts connections."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pushkit_cli.errors import StoreError
+from pushkit_cli.store.files import Home
+
+RUN_FILE = "run/listen.json"
+LOCK_FILE = "run/listen.lock"
+
+
+def find(home: Path, ready_file: Path | None) -> dict[str, Any] | None:
+    """The ready object of the listener on this home, or in a file that was named.
+
+    `None` where nobody listens: the file is gone, or its writer no longer holds its lock.
+    """
+    if ready_file is not None:
+        return _load(ready_file)
+    if not home.is_dir():
+        return None
+    kept = Home(home)
+    lock = kept.path / LOCK_FILE
+    if not lock.exists():
+        return None
+    probe = kept.lock(LOCK_FILE)
+    if probe.take(wait=False):
+        probe.release()
+        return None
+    return _load(kept.path / RUN_FILE)
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} is not a ready file", hint="start `pushkit listen`") from error
+    if not isinstance(found, dict) or found.get("event") != "ready":
+        raise StoreError(f"{path} is not a ready file", hint="start `pushkit listen`")
+    return found

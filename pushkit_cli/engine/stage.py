@@ -1,0 +1,157 @@
+"""The turn: inputs go to the World, what must be kept is committed, and only then is it acted on.
+
+So what was acknowledged survives the death of this process.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from pushkit_cli.apns.acts import Act
+from pushkit_cli.apns.message import Request
+from pushkit_cli.apns.push import Environment
+from pushkit_cli.emulator.moves import (
+    AppReturned,
+    CallApp,
+    Connected,
+    Disconnected,
+    Effect,
+    Emit,
+    Input,
+    KillApp,
+    Perform,
+    Put,
+    Requested,
+    Tick,
+)
+from pushkit_cli.emulator.push_event import PushEvent
+from pushkit_cli.emulator.world import World
+from pushkit_cli.engine import host
+from pushkit_cli.engine.objects import Happened
+from pushkit_cli.store.emulator_db import EmulatorDb, Entry
+
+Listener = Callable[[Happened], None]
+
+
+class Wire(Protocol):
+    """Where acts go: the server, or nothing while the world is being set up."""
+
+    def perform(self, connection: int, act: Act) -> None:
+        """Do an act."""
+
+    def flush(self) -> None:
+        """Write what the acts made."""
+
+
+class Stage:
+    """One World on one database. Its methods are called in one event loop."""
+
+    def __init__(self, world: World, database: EmulatorDb, tell: Listener) -> None:
+        self.world = world
+        self.failure: BaseException | None = None
+        self._database = database
+        self._tell = tell
+        self.seq = database.last_seq
+        self._wire: Wire | None = None
+        self._inputs: list[Input] = []
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._failed: Callable[[], None] | None = None
+
+    def attach(self, wire: Wire, *, failed: Callable[[], None]) -> None:
+        """Join the sockets; `failed` is called once when a turn could not be kept."""
+        self._wire = wire
+        self._failed = failed
+
+    # What the server and the app say
+
+    def connected(self, connection: int, environment: Environment) -> None:
+        """A client is there."""
+        self.feed(Connected(connection=connection, environment=environment))
+
+    def requested(self, connection: int, stream: int, request: Request) -> None:
+        """A whole request was read."""
+        self.feed(Requested(connection=connection, stream=stream, request=request))
+
+    def disconnected(self, connection: int) -> None:
+        """A client is gone."""
+        self.feed(Disconnected(connection=connection))
+
+    def feed(self, event: Input) -> None:
+        """Add an input to the next turn, which takes all that were read before it runs."""
+        self._inputs.append(event)
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def apply(self, inputs: Iterable[Input]) -> None:
+        """Take inputs in a turn of their own, at once; outside the event loop as well.
+
+        Raises StoreError where the turn cannot be kept.
+        """
+        at = host.now()
+        effects = [effect for event in inputs for effect in self.world.step(event, at, host.new_id)]
+        happened = self._number(effects, int(at * 1000))
+        self._database.commit(
+            ((effect.key, effect.value) for effect in effects if isinstance(effect, Put)),
+            [_entry(one) for one in happened],
+        )
+        for effect in effects:
+            if isinstance(effect, Perform) and self._wire is not None:
+                self._wire.perform(effect.connection, effect.act)
+        if self._wire is not None:
+            self._wire.flush()
+        for one in happened:
+            self._tell(one)
+        for effect in effects:
+            self._run_app(effect)
+
+    def stop(self) -> None:
+        """No further turn will come by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        inputs, self._inputs = self._inputs, []
+        try:
+            self.apply(inputs)
+        except BaseException as error:  # raised again by whoever runs the listener
+            self.failure = self.failure or error
+            if self._failed is not None:
+                self._failed()
+            return
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.world.deadline()
+        if deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, deadline - host.now()), self.feed, Tick())
+
+    def _number(self, effects: Iterable[Effect], at_ms: int) -> list[Happened]:
+        happened = []
+        for effect in effects:
+            if isinstance(effect, Emit):
+                self.seq += 1
+                happened.append(Happened(seq=self.seq, at_ms=at_ms, event=effect.event))
+        return happened
+
+    def _run_app(self, effect: Effect) -> None:
+        """The app under test: a good one, which reports its call as soon as it is called."""
+        match effect:
+            case CallApp(handling=handling):
+                self.feed(AppReturned(handling=handling, reported=True))
+            case KillApp():
+                pass  # the good app runs in this process and is never late
+
+
+def _entry(one: Happened) -> Entry:
+    value = json.dumps(one.to_json(), separators=(",", ":"))
+    return Entry(
+        seq=one.seq, at_ms=one.at_ms, is_push=isinstance(one.event, PushEvent), value=value
+    )

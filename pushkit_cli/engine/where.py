@@ -1,0 +1,133 @@
+"""Where a push goes, whom the sender trusts there, and what may sign for it."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pushkit_cli.apns.push import Environment
+from pushkit_cli.engine.setting import Setting
+from pushkit_cli.errors import UsageError
+from pushkit_cli.net.sender import Endpoint
+
+
+class Target(StrEnum):
+    """The values of `--env`."""
+
+    local = "local"
+    local_production = "local-production"
+    sandbox = "sandbox"
+    production = "production"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the emulator answers, not Apple."""
+        return self in (Target.local, Target.local_production)
+
+    @property
+    def environment(self) -> Environment:
+        """Which of the two worlds its tokens belong to."""
+        sandbox = self in (Target.local, Target.sandbox)
+        return Environment.SANDBOX if sandbox else Environment.PRODUCTION
+
+
+_APPLE = {
+    Target.sandbox: Endpoint(host="api.sandbox.push.apple.com", port=443),
+    Target.production: Endpoint(host="api.push.apple.com", port=443),
+}
+_LOCAL = {
+    Target.local: ("PUSHKIT_ENDPOINT", "sandbox", 2197),
+    Target.local_production: ("PUSHKIT_PRODUCTION_ENDPOINT", "production", 2198),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """A place to send to; `cacert` `None`: the system's roots."""
+
+    target: Target
+    endpoint: Endpoint
+    cacert: Path | None
+
+
+def place(
+    target: Target,
+    *,
+    endpoint: str | None,
+    cacert: Path | None,
+    setting: Setting,
+    listener: dict[str, Any] | None,
+) -> Where:
+    """Find the endpoint of an environment; no variable ever diverts one of Apple's."""
+    if endpoint is not None:
+        return Where(
+            target=target,
+            endpoint=parse_endpoint(endpoint),
+            cacert=cacert or _ca(setting, listener),
+        )
+    if target in _APPLE:
+        return Where(target=target, endpoint=_APPLE[target], cacert=cacert)
+    variable, name, port = _LOCAL[target]
+    said = setting.variable(variable)
+    if said is None and listener is not None:
+        said = str(listener["endpoints"][name])
+    found = Endpoint(host="127.0.0.1", port=port) if said is None else parse_endpoint(said)
+    return Where(target=target, endpoint=found, cacert=cacert or _ca(setting, listener))
+
+
+def _ca(setting: Setting, listener: dict[str, Any] | None) -> Path | None:
+    said = setting.path_of("PUSHKIT_CA_FILE")
+    if said is not None:
+        return said
+    if listener is not None:
+        return Path(listener["ca_file"])
+    kept = setting.home / "local" / "ca.pem"
+    return kept if kept.exists() else None
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """Read `https://host[:port]`, or the same without the scheme. Raises UsageError."""
+    hint = "write it as https://127.0.0.1:2197"
+    split = urlsplit(text if "//" in text else f"https://{text}")
+    try:
+        port = split.port or 443
+    except ValueError as error:
+        raise UsageError(f"{text} has no port that can be", hint=hint) from error
+    host = split.hostname or ""
+    if split.scheme != "https":
+        raise UsageError(f"{text} is not https: APNs is spoken over TLS alone", hint=hint)
+    if split.path not in ("", "/") or split.query or split.fragment or "@" in split.netloc:
+        raise UsageError(f"{text} is more than a host and a port", hint=hint)
+    if not re.fullmatch(r"[0-9A-Za-z.\-:_]{1,253}", host):
+        raise UsageError(f"{text} names no host", hint=hint)
+    return Endpoint(host=host, port=port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its name or address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_apple(host: str) -> bool:
+    """Whether a host is one of Apple's push hosts."""
+    return host.endswith(".push.apple.com")
+
+
+def check_may_sign(endpoint: Endpoint, send_key_to: str | None) -> None:
+    """Refuse to show a credential to a host that is neither Apple's, nor this machine, nor named.
+
+    Raises UsageError.
+    """
+    host = endpoint.host
+    if is_loopback(host) or is_apple(host) or send_key_to == host:
+        return
+    raise UsageError(
+        f"a provider token would go to {host}, which is neither Apple's nor this machine",
+        hint=f"if that is what you want, add --send-key-to {host}",
+    )

@@ -1,0 +1,1 @@
+"""The door: sockets, TLS, and the certificates it takes to be trusted."""

@@ -1,0 +1,176 @@
+"""A connection to an APNs host and a blocking drive over it: for one push, or a few. Sockets only.
+
+Every push ends in a Reply; only what keeps all of them from leaving is an exception.
+"""
+
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pushkit_cli.apns.message import Outcome, Reply, Request, read_reply
+from pushkit_cli.errors import NotSentError
+from pushkit_cli.net.tls import ALPN
+from pushkit_cli.wire.client import Answered, ClientConnection, ClientEvent, Lost
+
+_READ_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where an APNs host answers."""
+
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """`:authority`: the port is left out where it is 443, as Apple's clients do."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == 443 else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"https://{self.authority}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One push's reply, and how long it took from hand-over to outcome, in milliseconds."""
+
+    reply: Reply
+    elapsed_ms: float
+
+
+def exchange(
+    endpoint: Endpoint, context: ssl.SSLContext, requests: Sequence[Request], *, timeout: float
+) -> tuple[Exchange, ...]:
+    """Send requests over one connection and wait for every outcome, in the order given.
+
+    `timeout` is in seconds and covers the whole. Raises NotSentError where no connection comes
+    about; a request that HTTP/2 cannot carry raises ValueError.
+    """
+    deadline = time.monotonic() + timeout
+    tls = connect(endpoint, context, timeout=timeout)
+    with tls:
+        return _Drive(tls, requests, deadline).run()
+
+
+def connect(endpoint: Endpoint, context: ssl.SSLContext, *, timeout: float) -> ssl.SSLSocket:
+    """Reach a host over TCP and TLS with HTTP/2, or say what stood in the way."""
+    where = f"{endpoint.host}:{endpoint.port}"
+    try:
+        plain = socket.create_connection((endpoint.host, endpoint.port), timeout)
+    except socket.gaierror as error:
+        raise NotSentError(
+            f"no address is known for {endpoint.host}", hint="check the name and the network"
+        ) from error
+    except (OSError, UnicodeError) as error:
+        raise NotSentError(
+            f"{where} cannot be reached: {_words(error)}",
+            hint="is it running? `pushkit listen` starts a local one",
+        ) from error
+    try:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tls = context.wrap_socket(plain, server_hostname=endpoint.host)
+    except ssl.SSLCertVerificationError as error:
+        plain.close()
+        raise NotSentError(
+            f"{where} showed a certificate that is not trusted: {error.verify_message}",
+            hint="name its authority with --cacert",
+        ) from error
+    except (OSError, ValueError) as error:
+        plain.close()
+        raise NotSentError(
+            f"{where} did not complete TLS: {_words(error)}", hint="is this an APNs host?"
+        ) from error
+    if tls.selected_alpn_protocol() != ALPN:
+        tls.close()
+        raise NotSentError(f"{where} does not speak HTTP/2", hint="is this an APNs host?")
+    return tls
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "the handshake failed").replace("_", " ").lower()
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+class _Drive:
+    """One blocking pass: requests go out as the connection has room, outcomes come back."""
+
+    def __init__(self, tls: ssl.SSLSocket, requests: Sequence[Request], deadline: float) -> None:
+        self._tls = tls
+        self._requests = requests
+        self._deadline = deadline
+        self._wire = ClientConnection()
+        self._place: dict[int, int] = {}
+        self._since: dict[int, float] = {}
+        self._done: dict[int, Exchange] = {}
+
+    def run(self) -> tuple[Exchange, ...]:
+        waiting = iter(range(len(self._requests)))
+        more = True
+        while more or self._wire.waiting:
+            while more and self._wire.room:
+                more = self._start(next(waiting, None))
+            if self._wire.closed or (self._wire.goaway and not self._wire.waiting):
+                break
+            self._turn()
+        self._part()
+        unsent = Reply(outcome=Outcome.UNSENT, detail=self._why())
+        nothing = Exchange(reply=unsent, elapsed_ms=0.0)
+        return tuple(self._done.get(place, nothing) for place in range(len(self._requests)))
+
+    def _start(self, place: int | None) -> bool:
+        if place is None:
+            return False
+        stream = self._wire.send(self._requests[place])
+        self._place[stream], self._since[stream] = place, time.monotonic()
+        return True
+
+    def _turn(self) -> None:
+        """Write what there is, read what comes; the end of either settles what is open."""
+        try:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError  # noqa: TRY301 (the socket's own time-out is treated alike)
+            self._tls.settimeout(left)
+            self._tls.sendall(self._wire.outgoing())
+            if not self._wire.waiting and self._wire.room:
+                return
+            data = self._tls.recv(_READ_BYTES)
+        except TimeoutError:
+            self._settle(self._wire.lost("no answer in time"))
+        except OSError as error:
+            self._settle(self._wire.lost(f"the connection broke: {_words(error)}"))
+        else:
+            ended = self._wire.lost("the server closed the connection") if not data else ()
+            self._settle(ended or self._wire.receive(data))
+
+    def _settle(self, events: tuple[ClientEvent, ...]) -> None:
+        for event in events:
+            if isinstance(event, Answered):
+                reply = read_reply(event.response)
+            else:
+                lost = isinstance(event, Lost)
+                outcome = Outcome.UNKNOWN if lost else Outcome.UNSENT
+                reply = Reply(outcome=outcome, detail=event.detail)
+            elapsed = (time.monotonic() - self._since[event.stream]) * 1000
+            self._done[self._place[event.stream]] = Exchange(reply=reply, elapsed_ms=elapsed)
+
+    def _part(self) -> None:
+        self._wire.close()
+        with suppress(OSError):
+            self._tls.settimeout(1.0)
+            self._tls.sendall(self._wire.outgoing())
+
+    def _why(self) -> str:
+        goaway = self._wire.goaway
+        if goaway is None:
+            return "the connection ended before it was this one's turn"
+        text = goaway.debug.decode("utf-8", "replace")
+        return f"the server is going away: {text or f'code {goaway.code}'}"

@@ -1,0 +1,198 @@
+"""The listener's sockets: every byte goes to a wire connection, every act comes back out of one.
+
+Sockets only: what a request means is asked of the Handler, which lives elsewhere.
+"""
+
+import asyncio
+import errno
+import itertools
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import Protocol
+
+from pushkit_cli.apns.acts import Act, GoAway
+from pushkit_cli.apns.message import Request
+from pushkit_cli.apns.push import Environment
+from pushkit_cli.errors import PortError
+from pushkit_cli.wire.server import ServerConnection
+
+_LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+_TRIES_FOR_A_FREE_PORT = 20
+_BACKLOG = 512
+_HANDSHAKE_S = 10.0
+
+
+class Handler(Protocol):
+    """Who is told what happens on the connections; called in the event loop, never concurrently."""
+
+    def connected(self, connection: int, environment: Environment) -> None:
+        """A client is there."""
+
+    def requested(self, connection: int, stream: int, request: Request) -> None:
+        """A whole request was read."""
+
+    def disconnected(self, connection: int) -> None:
+        """A client is gone."""
+
+
+def bind(port: int) -> list[socket.socket]:
+    """Sockets on 127.0.0.1 and, on the same port, ::1 where there is one; 0 finds a free port.
+
+    Raises PortError where the port is taken or not allowed.
+    """
+    for _ in range(_TRIES_FOR_A_FREE_PORT):
+        sockets: list[socket.socket] = []
+        wanted = port
+        try:
+            for family, host in _LOOPBACK:
+                try:
+                    bound = _bind_one(family, host, wanted)
+                except OSError as error:
+                    if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                        continue  # no IPv6 on this machine
+                    raise
+                sockets.append(bound)
+                wanted = bound.getsockname()[1]
+        except OSError as error:
+            for bound in sockets:
+                bound.close()
+            if port == 0 and error.errno == errno.EADDRINUSE:
+                continue
+            raise _port_error(port, error) from error
+        return sockets
+    raise PortError("no free port was found", hint="name one with --port")
+
+
+def _bind_one(family: int, host: str, port: int) -> socket.socket:
+    # Without the protocol's number asyncio does not set TCP_NODELAY, and answers come 40 ms late.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
+        bound.listen(_BACKLOG)
+        bound.setblocking(False)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _port_error(port: int, error: OSError) -> PortError:
+    if error.errno == errno.EADDRINUSE:
+        return PortError(
+            f"port {port} is in use", hint="stop what uses it, or take free ports: --port 0"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return PortError(f"port {port} may not be used", hint="take one above 1023, or --port 0")
+    return PortError(f"port {port} cannot be used: {error.strerror}", hint="try --port 0")
+
+
+class Server:
+    """Both environments' listening sockets and every connection on them."""
+
+    def __init__(self, handler: Handler, context: ssl.SSLContext) -> None:
+        self._handler = handler
+        self._context = context
+        self._numbers = itertools.count(1)
+        self._servers: list[asyncio.Server] = []
+        self._open: dict[int, _Connection] = {}
+        self._touched: set[int] = set()
+
+    async def start(self, environment: Environment, sockets: Sequence[socket.socket]) -> None:
+        """Accept connections for one environment."""
+        loop = asyncio.get_running_loop()
+        for bound in sockets:
+            server = await loop.create_server(
+                lambda: _Connection(self, next(self._numbers), environment),
+                sock=bound,
+                ssl=self._context,
+                ssl_handshake_timeout=_HANDSHAKE_S,
+                ssl_shutdown_timeout=1.0,
+            )
+            self._servers.append(server)
+
+    def perform(self, connection: int, act: Act) -> None:
+        """Do an act; it is written by the next flush()."""
+        found = self._open.get(connection)
+        if found is not None:
+            found.wire.act(act)
+            self._touched.add(connection)
+
+    def flush(self) -> None:
+        """Write what the acts of this turn made, each connection once."""
+        for number in self._touched:
+            found = self._open.get(number)
+            if found is not None:
+                found.write()
+        self._touched.clear()
+
+    async def stop(self, *, grace: float) -> None:
+        """Accept no more, say GOAWAY, give requests still arriving `grace` seconds, then close."""
+        for server in self._servers:
+            server.close()
+        for number in list(self._open):
+            self.perform(number, GoAway())
+        self.flush()
+        deadline = asyncio.get_running_loop().time() + grace
+        while self._open and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        for connection in list(self._open.values()):
+            connection.abort()
+        await asyncio.sleep(0)
+        for server in self._servers:
+            await server.wait_closed()
+
+    def _opened(self, connection: "_Connection") -> None:
+        self._open[connection.number] = connection
+        self._handler.connected(connection.number, connection.environment)
+
+    def _lost(self, connection: "_Connection") -> None:
+        if self._open.pop(connection.number, None) is not None:
+            self._handler.disconnected(connection.number)
+
+    def _read(self, connection: "_Connection", data: bytes) -> None:
+        for received in connection.wire.receive(data):
+            self._handler.requested(connection.number, received.stream, received.request)
+
+
+class _Connection(asyncio.Protocol):
+    """One client: asyncio's callbacks on one side, a ServerConnection on the other."""
+
+    def __init__(self, server: Server, number: int, environment: Environment) -> None:
+        self.number = number
+        self.environment = environment
+        self.wire = ServerConnection()
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._server._opened(self)
+        self.write()
+
+    def data_received(self, data: bytes) -> None:
+        self._server._read(self, data)
+        self.write()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._server._lost(self)
+
+    def write(self) -> None:
+        """Write what the wire has; close once it has finished."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        data = self.wire.outgoing()
+        if data:
+            transport.write(data)
+        if self.wire.finished:
+            transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
