@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+
+from pushkit_cli.apns.push import PushType
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -113,10 +116,24 @@ def plain(text: str, param: click.Parameter | None, ctx: click.Context | None) -
     return text
 
 
+class TypeName(click.ParamType[str]):
+    """A push type; any word is let through, for Apple may know a newer one."""
+
+    name = "type"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The types that begin so."""
+        del ctx, param
+        return [CompletionItem(kind.value) for kind in PushType if kind.startswith(incomplete)]
+
+
 DURATION = Duration()
 EXPIRATION = Expiration()
 HEADER = Header()
 PLAIN = Plain()
+TYPE_NAME = TypeName()
 
 
 def json_option(function: _Function) -> _Function:

@@ -4,13 +4,14 @@ Lines are built of our own words and of foreign text, which always goes through 
 """
 
 import os
+import select
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import click
 
@@ -128,13 +129,9 @@ class Terminal:
         return stream.isatty() and not plain
 
     def _write(self, stream: TextIO, line: str) -> None:
-        def write() -> None:
-            stream.write(line + "\n")
-            stream.flush()
+        self._guarded(stream, lambda: _write_whole(stream, line + "\n"))
 
-        self._guarded(stream, write)
-
-    def _guarded(self, stream: TextIO, act: Any) -> None:
+    def _guarded(self, stream: TextIO, act: Callable[[], None]) -> None:
         """A closed pipe ends the writing, never the work: the exit code stays true."""
         if stream in self._gone:
             return
@@ -145,3 +142,18 @@ class Terminal:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
+
+
+def _write_whole(stream: TextIO, text: str) -> None:
+    """Write all of a line, also where a signal cuts a write short.
+
+    With PYTHONUNBUFFERED, which container images set, the stream's own write() loses the rest.
+    """
+    stream.flush()
+    left = text.encode(stream.encoding or "utf-8", stream.errors or "strict")
+    while left:
+        written = cast("int | None", stream.buffer.write(left))
+        if written is None:  # somebody made the pipe non-blocking
+            select.select([], [stream], [])
+        left = left[written or 0 :]
+    stream.buffer.flush()

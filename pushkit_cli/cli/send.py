@@ -8,7 +8,7 @@ import click
 from pushkit_cli.apns.compose import CONTAINERS
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.cli import replies
-from pushkit_cli.cli.options import DURATION, EXPIRATION, HEADER, PLAIN, json_option
+from pushkit_cli.cli.options import DURATION, EXPIRATION, HEADER, PLAIN, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import ExitCode
 
@@ -24,6 +24,7 @@ ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
 @click.option(
     "--type",
     "push_type",
+    type=TYPE_NAME,
     metavar="TYPE",
     help=f"apns-push-type: {', '.join(PushType)}.",
 )

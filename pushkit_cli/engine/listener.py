@@ -194,6 +194,10 @@ def _set_up(options: Options, key: local.ProviderKey) -> Iterator[Input]:
         for bundle_id in apps:
             yield Install(device=device.name, bundle_id=bundle_id)
     for given in options.tokens:
+        if given.device is not None and given.device not in {device.name for device in devices}:
+            raise UsageError(
+                f"no device is called {given.device}", hint=f"add --device {given.device}"
+            )
         yield SetToken(
             device=given.device or _able(devices, given.type),
             bundle_id=apps[0],

@@ -1,20 +1,19 @@
 """The local world's own credentials: an authority, a server certificate and a provider key.
 
-Made on first use inside the home. None of them can sign for a host of Apple's.
+Made on first use inside the home. No key in it can sign a certificate.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pushkit_cli.engine import host
 from pushkit_cli.errors import CredentialError, StoreError
 from pushkit_cli.net.certs import (
     Authority,
-    Leaf,
     authority_is_good,
-    issue_leaf,
     java_truststore,
-    leaf_is_good,
+    leaf_for,
     new_authority,
     new_signing_key,
     public_pem_of,
@@ -30,8 +29,7 @@ TRUSTSTORE_PASSWORD = b"changeit"
 
 _FOLDER = "local"
 _CA = "local/ca.pem"
-_INTERMEDIATE = "local/intermediate.pem"
-_INTERMEDIATE_KEY = "local/intermediate.key"
+_LEAVES = "local/leaves.pem"
 _CHAIN = "local/server.pem"
 _CHAIN_KEY = "local/server.key"
 _BUNDLE = "local/ca-bundle.pem"
@@ -60,17 +58,14 @@ class ProviderKey:
 
 
 def ensure_trust(home: Home) -> Trust:
-    """The authority and a certificate with a month left, made or renewed where needed."""
+    """The authority, made anew where it is not good, and the best of its certificates."""
     home.folder(_FOLDER)
     with home.lock("local/lock"):
-        authority = _authority(home)
-        leaf = Leaf(
-            chain_pem=home.read(_CHAIN) or b"",
-            key_pem=home.read(_CHAIN_KEY) or b"",
-        )
-        if not leaf_is_good(leaf, authority, now=host.today()):
-            leaf = issue_leaf(authority, now=host.today())
-            home.write(_CHAIN_KEY, leaf.key_pem)
+        now = host.today()
+        authority = _authority(home, now)
+        leaf = leaf_for(authority, now=now)
+        assert leaf is not None
+        if home.read(_CHAIN) != leaf.chain_pem:
             home.write(_CHAIN, leaf.chain_pem)
         bundle = trust_bundle(root_bundle(), authority)
         if home.read(_BUNDLE) != bundle:  # the system's roots change with its updates
@@ -84,19 +79,19 @@ def ensure_trust(home: Home) -> Trust:
     )
 
 
-def _authority(home: Home) -> Authority:
+def _authority(home: Home, now: datetime) -> Authority:
     authority = Authority(
         root_pem=home.read(_CA) or b"",
-        intermediate_pem=home.read(_INTERMEDIATE) or b"",
-        intermediate_key_pem=home.read(_INTERMEDIATE_KEY) or b"",
+        leaf_pems=home.read(_LEAVES) or b"",
+        leaf_key_pem=home.read(_CHAIN_KEY) or b"",
     )
-    if authority_is_good(authority, now=host.today()):
+    if authority_is_good(authority, now=now):
         return authority
-    authority = new_authority(now=host.today())
-    home.write(_INTERMEDIATE_KEY, authority.intermediate_key_pem)
-    home.write(_INTERMEDIATE, authority.intermediate_pem)
+    authority = new_authority(now=now)
+    home.write(_CHAIN_KEY, authority.leaf_key_pem)
+    home.write(_LEAVES, authority.leaf_pems)
     home.write(_TRUSTSTORE, java_truststore(authority, TRUSTSTORE_PASSWORD))
-    home.write(_CA, authority.root_pem)
+    home.write(_CA, authority.root_pem)  # last: without it the rest is not good
     return authority
 
 

@@ -119,8 +119,8 @@ def _target(order: Order, listener: dict[str, Any] | None) -> Target:
     """`--env`, else what is recorded for the targets, else `local` where nothing else can be."""
     if order.env is not None:
         return order.env
-    if not order.to:
-        return Target.local
+    if not all(targets.as_token(name) for name in order.to):
+        return Target.local  # names are those of emulated devices, and nobody named is one too
     for target in (Target.local, Target.local_production):
         if all(targets.is_recorded(name, listener, target.environment) for name in order.to):
             return target

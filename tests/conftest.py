@@ -1,0 +1,46 @@
+"""What every test stands on: a home of its own, and no variable of the person who runs it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pushkit_cli.engine.listener import Options, Running, running
+from pushkit_cli.engine.objects import Happened
+
+_SPEAKING = ("PUSHKIT_", "SSL_CERT", "NO_COLOR", "COLUMNS", "HTTPS_PROXY", "https_proxy")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """PUSHKIT_HOME and HOME in the test's own folder."""
+    for name in list(os.environ):
+        if name.startswith(_SPEAKING):
+            monkeypatch.delenv(name)
+    place = tmp_path / "home"
+    monkeypatch.setenv("PUSHKIT_HOME", str(place))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return place
+
+
+class Told(list[Happened]):
+    """Every event of a listener, in order."""
+
+    def named(self, name: str) -> list[dict[str, object]]:
+        """The events of one name, as objects of the contract."""
+        objects = [one.to_json() for one in list(self)]
+        return [found for found in objects if found["event"] == name]
+
+
+@pytest.fixture
+def told() -> Told:
+    """Where the listener of this test tells its events."""
+    return Told()
+
+
+@pytest.fixture
+def listener(home: Path, told: Told) -> Iterator[Running]:
+    """A real listener on free ports, on this test's home."""
+    with running(Options(home=home, port=0, production_port=0), told.append) as up:
+        yield up
