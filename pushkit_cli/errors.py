@@ -13,7 +13,9 @@
 A refusal by APNs is a value (`apns.message.Reply`), never an exception.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -34,6 +36,23 @@ class ExitCode(IntEnum):
     NOT_FOUND = 127
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
+    {
+        ExitCode.DONE: "done; every push accepted",
+        ExitCode.BUG: "a bug of ours",
+        ExitCode.USAGE: "usage: the words do not fit together",
+        ExitCode.HELD: "held back by lint; that push was not sent",
+        ExitCode.REFUSED: "refused: APNs said no",
+        ExitCode.NOT_SENT: "not sent: DNS, TCP, TLS, or provably unprocessed; again is safe",
+        ExitCode.CONFIG: "configuration, credentials, port, disk",
+        ExitCode.UNKNOWN: "unknown: sent, no answer heard; again may ring a phone twice",
+        ExitCode.TIMEOUT: "a wait ran out",
+        ExitCode.INTERRUPTED: "stopped by SIGINT",
+    }
+)
+"""What each code that a command can leave with today means."""
 
 
 class PushkitError(Exception):
