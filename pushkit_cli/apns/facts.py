@@ -105,12 +105,16 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A device token as its issuer recorded it; `since_ms` (Unix): when it ceased to be live."""
+    """A device token as its issuer recorded it; `since_ms` (Unix): when it ceased to be live.
+
+    `recorded` is the date a sender wrote it down, where it did.
+    """
 
     topic: str
     environment: Environment
     state: TokenState = TokenState.LIVE
     since_ms: int | None = None
+    recorded: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,4 +53,7 @@ def _type_and_topic(request: Request) -> str | None:
 def _environment(device: Device, environment: Environment) -> str | None:
     if device.environment is environment:
         return None
+    if device.recorded is not None:
+        date = f"this token was registered as {device.environment} on {device.recorded}"
+        return f"{date}; add --env {device.environment}"
     return f"this token was issued for {device.environment}; you asked {environment}"

@@ -24,11 +24,14 @@ class Entry:
 
 
 COMMANDS: Mapping[str, Entry] = {
+    "register": Entry(group="main", help="Register keys, apps, devices and export tokens."),
     "send": Entry(group="main", help="Send a push, and say what became of it."),
     "listen": Entry(group="main", help="Run a local APNs with an iPhone and a watch behind it."),
     "env": Entry(group="emulator", help="Print the variables that point a server at the listener."),
     "ready": Entry(group="emulator", help="Wait until a listener accepts connections."),
     "demo": Entry(group="help", help="See a call, a complication, a file and a refusal in one go."),
+    "token": Entry(group="help", help="Print a provider token."),
+    "config": Entry(group="help", help="Show what is configured, and where it comes from."),
     "completion": Entry(group="help", help="Print the completion script of a shell."),
 }
 _GROUPS = {
@@ -77,6 +80,9 @@ class Commands(click.Group):
     allow_from_autoenv=False,
     help="Write one JSON object a line to stdout.",
 )
+@click.option(
+    "--profile", default="default", show_default=True, help="Whose keys and devices to use."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 @click.option(
@@ -88,13 +94,16 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="pushkit", allow_from_autoenv=False)
 @click.pass_context
-def cli(ctx: click.Context, as_json: bool, verbose: bool, quiet: bool, color: str) -> None:
+def cli(
+    ctx: click.Context, as_json: bool, profile: str, verbose: bool, quiet: bool, color: str
+) -> None:
     """Send Apple PushKit pushes, and emulate everything they meet.
 
     stdout is data, stderr is talk. Exit codes: 0 done, 2 usage, 3 held back by lint, 4 refused,
     5 not sent, 6 configuration, 8 sent but no answer heard, 124 a wait ran out.
     """
     terminal = ctx.ensure_object(Terminal)
+    terminal.profile = profile
     terminal.set(as_json=as_json or terminal.as_json, verbose=verbose, quiet=quiet, colour=color)
 
 

@@ -17,10 +17,9 @@ def command(terminal: Terminal, /) -> int:
 
     PUSHKIT_CA_FILE is the listener's authority alone; PUSHKIT_CA_BUNDLE adds the system's roots.
     """
-    from pushkit_cli.engine.setting import Setting
     from pushkit_cli.engine.variables import variables
 
-    ready = Setting(home=terminal.home, variables=terminal.variables).listener()
+    ready = terminal.setting().listener()
     if ready is None:
         raise ConfigError("nobody listens here", hint="start `pushkit listen` in another shell")
     found = variables(ready)

@@ -97,6 +97,7 @@ def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
 def _options(words: dict[str, Any], terminal: Terminal) -> "Options":
     from pushkit_cli.apns.facts import MalformedBody
     from pushkit_cli.engine import listener, local
+    from pushkit_cli.engine.registering import check_bundle_id
 
     port = listener.SANDBOX_PORT if words["port"] is None else words["port"]
     production = words["production_port"]
@@ -106,7 +107,7 @@ def _options(words: dict[str, Any], terminal: Terminal) -> "Options":
         raise UsageError("both environments on one port", hint="name another --production-port")
     return listener.Options(
         home=None if words["ephemeral"] else terminal.home,
-        apps=tuple(_bundle_id(app) for app in words["apps"]),
+        apps=tuple(check_bundle_id(app) for app in words["apps"]),
         devices=tuple(_device(text) for text in words["devices"]),
         tokens=tuple(_token(text) for text in words["tokens"]),
         team_id=words["team_id"] or local.TEAM_ID,
@@ -118,20 +119,6 @@ def _options(words: dict[str, Any], terminal: Terminal) -> "Options":
         malformed_body=MalformedBody(words["malformed_json"]),
         ready_file=words["ready_file"],
     )
-
-
-def _bundle_id(text: str) -> str:
-    from pushkit_cli.apns.push import split_topic
-
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.\-_]{0,199}", text):
-        raise UsageError(f"{text} is not a bundle id", hint="write it as com.example.app")
-    suffix = split_topic(text).suffix
-    if suffix:
-        raise UsageError(
-            f"{text} ends in {suffix}: that is a topic",
-            hint=f"name the app itself: {text.removesuffix(suffix)}",
-        )
-    return text
 
 
 def _device(text: str) -> "DeviceSpec":

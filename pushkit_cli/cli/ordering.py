@@ -59,7 +59,9 @@ def order_from(options: Mapping[str, Any]) -> Order:
         collapse_id=options["collapse_id"],
         apns_id=options["apns_id"],
         headers=options["headers"],
+        proxy=options["proxy"],
         timeout=options["timeout"],
+        retries=options["retries"],
         lint=not options["without_lint"],
     )
 

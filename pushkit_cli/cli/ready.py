@@ -13,10 +13,9 @@ from pushkit_cli.errors import ExitCode, WaitError
 @click.pass_obj
 def command(terminal: Terminal, /, timeout: float) -> int:
     """Wait until a listener accepts connections: exit 0, or 124 when the time is up."""
-    from pushkit_cli.engine.setting import Setting
     from pushkit_cli.engine.waiting import wait_for
 
-    setting = Setting(home=terminal.home, variables=terminal.variables)
+    setting = terminal.setting()
     ready = wait_for(setting.listener, timeout=timeout)
     if ready is None:
         raise WaitError(

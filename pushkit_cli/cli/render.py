@@ -11,12 +11,15 @@ import textwrap
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from pushkit_cli.cli.text import foreign, to_json
-from pushkit_cli.errors import ExitCode
+from pushkit_cli.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from pushkit_cli.engine.setting import Setting
 
 COLOURS = ("auto", "always", "never")
 _NARROWEST, _WIDEST = 40, 100
@@ -30,6 +33,7 @@ class Terminal:
     ) -> None:
         self.variables = variables or {}
         self.home = home or Path()
+        self.profile = "default"
         self.as_json = self.quiet = self.verbose = False
         self._colour = "auto"
         self._gone: set[TextIO] = set()
@@ -42,6 +46,26 @@ class Terminal:
     ) -> None:
         """Take the options of the command line."""
         self.as_json, self.verbose, self.quiet, self._colour = as_json, verbose, quiet, colour
+
+    def setting(self) -> "Setting":
+        """What the engine may know of the world outside."""
+        from pushkit_cli.engine.setting import Setting
+
+        return Setting(
+            home=self.home, variables=self.variables, profile=self.profile, folder=Path.cwd()
+        )
+
+    def ask(self, question: str) -> bool:
+        """Ask on a terminal; where nobody can answer, the answer is no."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        return click.confirm(question, err=True)
+
+    def ask_secret(self, what: str) -> bytes:
+        """Ask for a secret on a terminal, unseen. Raises UsageError where nobody can answer."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError(f"{what}: nobody is there to type it", hint="name a file instead")
+        return str(click.prompt(what, hide_input=True, err=True)).encode("utf-8", "replace")
 
     @property
     def ascii_only(self) -> bool:

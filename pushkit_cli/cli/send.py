@@ -10,7 +10,7 @@ from pushkit_cli.apns.push import PushType
 from pushkit_cli.cli import replies
 from pushkit_cli.cli.options import DURATION, EXPIRATION, HEADER, PLAIN, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
-from pushkit_cli.errors import ExitCode
+from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from pushkit_cli.engine.planning import Plan
@@ -99,6 +99,28 @@ ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
     allow_from_autoenv=False,
     help="Let this foreign host see a provider token.",
 )
+@click.option(
+    "--proxy",
+    metavar="URL",
+    allow_from_autoenv=False,
+    help="Reach the host through http://[user:password@]host:port; else HTTPS_PROXY, for Apple's.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 100),
+    default=2,
+    show_default=True,
+    help="Tries beyond the first, for what provably was not sent.",
+)
+@click.option(
+    "--yes", is_flag=True, allow_from_autoenv=False, help="Send to several in production unasked."
+)
+@click.option(
+    "--as",
+    "shown_as",
+    type=click.Choice(["curl"]),
+    help="Print a pipeline that sends the same push, holds no secret, and send nothing.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the exact request and lint; send nothing.")
 @click.option(
     "--no-lint",
@@ -109,7 +131,9 @@ ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
 )
 @json_option
 @click.pass_obj
-def command(terminal: Terminal, /, dry_run: bool, **options: Any) -> int:
+def command(
+    terminal: Terminal, /, dry_run: bool, shown_as: str | None, yes: bool, **options: Any
+) -> int:
     """Send a push, and say what became of it.
 
     Without --to it goes to the one emulated device that can take it. Whatever APNs would refuse
@@ -117,12 +141,18 @@ def command(terminal: Terminal, /, dry_run: bool, **options: Any) -> int:
     """
     from pushkit_cli.cli.ordering import order_from
     from pushkit_cli.engine.planning import plan
-    from pushkit_cli.engine.setting import Setting
 
-    setting = Setting(home=terminal.home, variables=terminal.variables)
-    planned = plan(order_from(options), setting)
+    planned = plan(order_from(options), terminal.setting())
     terminal.say(replies.heading(planned, terminal))
-    return (_show if dry_run else _send)(planned, terminal)
+    for warning in planned.warnings:
+        terminal.warn(warning)
+    if shown_as is not None:
+        return _as_curl(planned, terminal)
+    if dry_run:
+        return _show(planned, terminal)
+    if not yes:
+        _confirm(planned, terminal)
+    return _send(planned, terminal)
 
 
 def _show(planned: "Plan", terminal: Terminal) -> int:
@@ -158,3 +188,20 @@ def _send(planned: "Plan", terminal: Terminal) -> int:
     if terminal.as_json:
         terminal.object(replies.summary_object(run))
     return run.exit_code
+
+
+def _confirm(planned: "Plan", terminal: Terminal) -> None:
+    """Several pushes to production are asked about once, where somebody can answer."""
+    if str(planned.where.target) != "production" or len(planned.shots) < 2:
+        return
+    question = f"Send {len(planned.shots)} pushes to production?"
+    if not terminal.ask(question):
+        raise UsageError("nothing was sent: production was not confirmed", hint="add --yes")
+
+
+def _as_curl(planned: "Plan", terminal: Terminal) -> int:
+    from pushkit_cli.engine.curl import pipeline
+
+    for shot in planned.shots:
+        terminal.data(pipeline(shot, planned))
+    return ExitCode.DONE

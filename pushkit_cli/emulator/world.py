@@ -110,7 +110,9 @@ class World:
     # A push
 
     def _requested(self, event: Requested, now: float, new_id: NewId) -> Iterator[Effect]:
-        link = self._links[event.connection]
+        link = self._links.get(event.connection)
+        if link is None:  # it has ended: nobody would hear the answer
+            return
         verdict, knowledge, link.bound = self._gateway.judge(
             event.request,
             environment=link.environment,

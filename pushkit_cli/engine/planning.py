@@ -13,16 +13,19 @@ from pushkit_cli.apns.rules import Finding, lint
 from pushkit_cli.engine import host, targets
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.signing import Signer, signer
-from pushkit_cli.engine.targets import Recipient
+from pushkit_cli.engine.targets import Known, Recipient
 from pushkit_cli.engine.where import (
     Target,
     Where,
     check_may_sign,
+    is_apple,
     is_loopback,
     parse_endpoint,
     place,
 )
 from pushkit_cli.errors import UsageError
+from pushkit_cli.net.proxy import Proxy, proxy_for
+from pushkit_cli.store.keystore import TokenCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,9 @@ class Order:
     collapse_id: str | None = None
     apns_id: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    proxy: str | None = None
     timeout: float = 30.0
+    retries: int = 2
     lint: bool = True
 
 
@@ -71,59 +76,90 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything decided, nothing sent. `sample` is the body where none was given."""
+    """Everything decided, nothing sent. `sample` is the body where none was given.
+
+    `warnings` are said before sending; `team_ids` and `key_ids` are those this user knows.
+    """
 
     where: Where
     signer: Signer
     app: str | None
     shots: tuple[Shot, ...]
     sample: dict[str, Any] | None
+    cache: TokenCache
+    proxy: Proxy | None
+    warnings: tuple[str, ...]
+    team_ids: frozenset[str]
+    key_ids: frozenset[str]
     timeout: float
+    retries: int
     lint: bool
 
 
 def plan(order: Order, setting: Setting) -> Plan:
     """Resolve an order. Raises the errors of `targets`, `where` and `signing`, and UsageError."""
     listener = setting.listener()
-    target = _target(order, listener)
+    known = targets.known(listener, setting.book)
+    target = _target(order, setting, known)
     kind = known_type(order.push_type)
     recipients = targets.find(
         order.to,
-        listener=listener,
+        known=known,
         push_type=kind,
         app=order.app,
-        environment=target.environment,
+        target=target,
+        listening=listener is not None,
     )
     where = place(
-        target,
-        endpoint=order.endpoint,
-        cacert=order.cacert,
-        setting=setting,
-        listener=listener,
+        target, endpoint=order.endpoint, cacert=order.cacert, setting=setting, listener=listener
     )
     check_may_sign(where.endpoint, order.send_key_to)
+    app = order.app or recipients[0].app
+    who = signer(where, app=app, setting=setting, listener=listener)
     body, sample = _body(order, kind, recipients)
-    shots = tuple(_shot(order, kind, recipient, body, where) for recipient in recipients)
+    cache, warning = setting.token_cache()
     return Plan(
         where=where,
-        signer=signer(where, setting=setting, listener=listener),
-        app=order.app or recipients[0].app,
-        shots=shots,
+        signer=who,
+        app=app,
+        shots=tuple(_shot(order, kind, recipient, body, where) for recipient in recipients),
         sample=sample,
+        cache=cache,
+        proxy=_proxy(order, where, setting),
+        warnings=() if warning is None else (warning,),
+        team_ids=frozenset(entry.team_id for entry in setting.book.apps.values()),
+        key_ids=frozenset(setting.book.keys),
         timeout=order.timeout,
+        retries=order.retries,
         lint=order.lint,
     )
 
 
-def _target(order: Order, listener: dict[str, Any] | None) -> Target:
-    """`--env`, else what is recorded for the targets, else `local` where nothing else can be."""
+def _proxy(order: Order, where: Where, setting: Setting) -> Proxy | None:
+    """The usual variables speak of Apple's hosts alone, and never of this machine."""
+    host_name = where.endpoint.host
+    if is_loopback(host_name):
+        return None
+    variables = setting.variables if is_apple(host_name) else {}
+    return proxy_for(host_name, explicit=order.proxy, variables=variables)
+
+
+def _target(order: Order, setting: Setting, known: tuple[Known, ...]) -> Target:
+    """`--env`, the files, what is recorded for the targets, `local` where nothing else can be."""
     if order.env is not None:
         return order.env
-    if not all(targets.as_token(name) for name in order.to):
+    if setting.book.environment is not None:
+        return Target(setting.book.environment)
+    recorded = targets.environments(order.to, known)
+    if len(recorded) == 1:
+        return recorded.pop()
+    if len(recorded) > 1:
+        raise UsageError(
+            f"these targets belong to several environments: {', '.join(sorted(recorded))}",
+            hint="send to each environment by itself, with --env",
+        )
+    if not order.to or not all(targets.as_token(name) for name in order.to):
         return Target.local  # names are those of emulated devices, and nobody named is one too
-    for target in (Target.local, Target.local_production):
-        if all(targets.is_recorded(name, listener, target.environment) for name in order.to):
-            return target
     if order.endpoint is not None and is_loopback(parse_endpoint(order.endpoint).host):
         return Target.local
     raise UsageError(

@@ -6,10 +6,9 @@ from pushkit_cli.apns import message
 from pushkit_cli.apns.hints import hint
 from pushkit_cli.apns.message import Outcome, Reply, Request
 from pushkit_cli.apns.reasons import Retry, retry_class
-from pushkit_cli.engine import host
+from pushkit_cli.engine import host, waiting
 from pushkit_cli.engine.planning import Plan, Shot
-from pushkit_cli.engine.where import Where
-from pushkit_cli.errors import ExitCode, NotSentError
+from pushkit_cli.errors import ExitCode, NotSentError, UsageError
 from pushkit_cli.net.sender import Exchange, exchange
 from pushkit_cli.net.tls import client_context
 
@@ -37,15 +36,16 @@ class Run:
 
 
 def dispatch(ready: Plan) -> Run:
-    """Send every push of a plan over one connection; with lint on, one held push holds them all.
+    """Send every push of a plan; with lint on, one held push holds them all.
 
-    Raises NotSentError where no connection comes about.
+    What provably was not processed is sent again, `ready.retries` times at most; what may have
+    arrived never is. Raises NotSentError where no connection comes about in all these tries.
     """
     began = host.now()
     if ready.lint and any(shot.held for shot in ready.shots):
         results = tuple(_held(shot) for shot in ready.shots)
     else:
-        results = _exchange(ready)
+        results = _Dispatch(ready).run()
     ended = host.now()
     return Run(
         results=results,
@@ -55,22 +55,72 @@ def dispatch(ready: Plan) -> Run:
     )
 
 
-def _exchange(ready: Plan) -> tuple[Result, ...]:
-    token = ready.signer.provider_token()
-    requests = [_with_credential(shot.request, token) for shot in ready.shots]
-    context = client_context(ready.where.cacert)
-    try:
-        done = exchange(ready.where.endpoint, context, requests, timeout=ready.timeout)
-    except ValueError as error:
-        raise NotSentError(
-            str(error), hint="take the control characters out of topic, headers and ids"
-        ) from error
-    pairs = zip(ready.shots, done, strict=True)
-    return tuple(_result(shot, one, ready.where) for shot, one in pairs)
+class _Dispatch:
+    """The tries of one plan. Each place in `_results` is filled at most once for good."""
+
+    def __init__(self, ready: Plan) -> None:
+        self._plan = ready
+        self._token = ready.signer.provider_token(ready.cache)
+        self._results: dict[int, Result] = {}
+        self._deadline = waiting.Deadline(ready.timeout)
+        self._renewed = False
+        files = ready.signer.certificate
+        pair = None if files is None else (files.chain_file, files.key_file)
+        self._context = client_context(ready.where.cacert, certificate=pair)
+
+    def run(self) -> tuple[Result, ...]:
+        places = list(range(len(self._plan.shots)))
+        for attempt in range(1, self._plan.retries + 2):
+            last = attempt > self._plan.retries
+            try:
+                self._once(places, attempt)
+            except NotSentError:
+                if not last and self._deadline.pause(attempt):
+                    continue
+                if self._results:  # of an earlier try: what is known is not thrown away
+                    break
+                raise
+            places = [place for place in places if self._may_try_again(place)]
+            if not places or last or not self._deadline.pause(attempt):
+                break
+        return tuple(self._results[place] for place in range(len(self._plan.shots)))
+
+    def _once(self, places: list[int], attempt: int) -> None:
+        plan = self._plan
+        shots = [plan.shots[place] for place in places]
+        try:
+            done = exchange(
+                plan.where.endpoint,
+                self._context,
+                [_with_credential(shot.request, self._token) for shot in shots],
+                timeout=self._deadline.left,
+                proxy=plan.proxy,
+            )
+        except ValueError as error:
+            raise UsageError(
+                str(error), hint="take the control characters out of topic, headers and ids"
+            ) from error
+        for place, shot, one in zip(places, shots, done, strict=True):
+            self._results[place] = _result(shot, one, plan, attempt)
+
+    def _may_try_again(self, place: int) -> bool:
+        """Unprocessed: yes. An expired provider token: once, with a new one on a new connection."""
+        reply = self._results[place].reply
+        if reply.outcome is Outcome.UNSENT:
+            return True
+        if reply.reason != "ExpiredProviderToken" or self._token is None:
+            return False
+        if not self._renewed:
+            self._renewed = True
+            self._token = self._plan.signer.provider_token(self._plan.cache, renew=self._token)
+            return True
+        return self._results[place].attempts == 1
 
 
-def _with_credential(request: Request, provider_token: str) -> Request:
+def _with_credential(request: Request, provider_token: str | None) -> Request:
     """The request as it leaves, its provider token first among the ordinary headers."""
+    if provider_token is None:
+        return request
     pseudo = tuple(pair for pair in request.headers if pair[0].startswith(b":"))
     rest = request.headers[len(pseudo) :]
     bearer = (message.AUTHORIZATION, f"bearer {provider_token}".encode("ascii"))
@@ -103,16 +153,16 @@ def _left(shot: Shot, reply: Reply, advice: str | None, retry: Retry) -> Result:
     return Result(shot=shot, reply=reply, hint=advice, retry=retry, attempts=0, elapsed_ms=None)
 
 
-def _result(shot: Shot, one: Exchange, where: Where) -> Result:
+def _result(shot: Shot, one: Exchange, plan: Plan, attempt: int) -> Result:
     reply = one.reply
     advice = None
     match reply.outcome:
         case Outcome.REFUSED:
             retry = retry_class(reply.status or 0, reply.reason)
-            advice = hint(
+            advice = _swapped(reply, plan) or hint(
                 reply.reason,
                 shot.request,
-                environment=where.target.environment,
+                environment=plan.where.target.environment,
                 device=shot.recipient.facts,
             )
         case Outcome.UNKNOWN:
@@ -128,6 +178,20 @@ def _result(shot: Shot, one: Exchange, where: Where) -> Result:
         reply=reply,
         hint=advice,
         retry=retry,
-        attempts=1,
+        attempts=attempt,
         elapsed_ms=one.elapsed_ms,
+    )
+
+
+def _swapped(reply: Reply, plan: Plan) -> str | None:
+    """Whether a refused provider token looks like one whose two ids changed places."""
+    who = plan.signer
+    if reply.reason != "InvalidProviderToken" or who.key_id is None:
+        return None
+    if who.team_id in (who.file_id, *plan.key_ids) or who.key_id in plan.team_ids:
+        return f"team id {who.team_id} and key id {who.key_id} look swapped"
+    named = "" if who.file_id in (None, who.key_id) else f"; the key file says {who.file_id}"
+    return (
+        f"check key id {who.key_id} and team id {who.team_id}{named}; "
+        "they do not look swapped: was the key revoked?"
     )

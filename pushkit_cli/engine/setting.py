@@ -1,19 +1,26 @@
-"""What surrounds a command: its home, its variables, its folder. Read once, then passed in."""
+"""What surrounds a command: its home, profile, variables and folder. Read once, then passed in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pushkit_cli.engine import ready
+from pushkit_cli.errors import StoreError
+from pushkit_cli.store.book import Book, find_project, load_project
+from pushkit_cli.store.files import Home
+from pushkit_cli.store.keystore import Drawer, TokenCache
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Setting:
-    """The world outside as one value; `variables` is the process's environment."""
+    """The world outside as one value. Nothing here makes a home where there is none."""
 
     home: Path
     variables: Mapping[str, str]
+    profile: str = "default"
+    folder: Path | None = None
 
     def variable(self, name: str) -> str | None:
         """A variable's text; an empty one counts as absent."""
@@ -27,3 +34,28 @@ class Setting:
     def listener(self) -> dict[str, Any] | None:
         """The ready object of the listener that commands here speak to."""
         return ready.find(self.home, self.path_of("PUSHKIT_READY_FILE"))
+
+    @cached_property
+    def project_file(self) -> Path | None:
+        """The nearest pushkit.toml."""
+        return None if self.folder is None else find_project(self.folder)
+
+    @cached_property
+    def drawer(self) -> Drawer | None:
+        """The profile's drawer, `None` while there is no home."""
+        return Drawer(Home(self.home), self.profile) if self.home.is_dir() else None
+
+    @cached_property
+    def book(self) -> Book:
+        """What is registered, and over it what the project's file says."""
+        kept = Book() if self.drawer is None else self.drawer.book()
+        return kept if self.project_file is None else kept.under(load_project(self.project_file))
+
+    def token_cache(self) -> tuple[TokenCache, str | None]:
+        """Where provider tokens are kept, and a warning where they cannot be."""
+        try:
+            home = Home(self.home)
+            home.folder("tokens")
+        except StoreError as error:
+            return TokenCache(None), f"the provider token is not kept: {error.message}"
+        return TokenCache(home), None

@@ -1,78 +1,223 @@
-"""What a push is signed with: the key that was named, or the local one."""
+"""What a push is signed with: variables, a registered key or certificate, or the local key.
 
+Provider tokens are kept between runs, and one process mints: APNs refuses who mints too often.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pushkit_cli.apns import token
+from pushkit_cli.apns.token import ProviderToken
 from pushkit_cli.engine import host
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.where import Where
-from pushkit_cli.errors import ConfigError, CredentialError
+from pushkit_cli.errors import ConfigError, CredentialError, StoreError
+from pushkit_cli.store.book import Credential
+from pushkit_cli.store.files import Home
+from pushkit_cli.store.keystore import CertificateFiles, TokenCache
+
+KEY_VARIABLES = ("PUSHKIT_KEY", "PUSHKIT_KEY_FILE", "PUSHKIT_TEAM_ID", "PUSHKIT_KEY_ID")
+_STATELESS = "set PUSHKIT_KEY_FILE, PUSHKIT_TEAM_ID and PUSHKIT_KEY_ID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """A private key and its ids; the key itself is never shown."""
+    """Who signs: a key, or with `certificate` nobody, because TLS says who we are.
+
+    `file_id` is the key id in the key file's name, where it has one.
+    """
 
     team_id: str
-    key_id: str
-    private_pem: bytes = field(repr=False)
+    key_id: str | None
+    private: Callable[[], bytes] = field(repr=False, default=lambda: b"")
+    public: Callable[[], bytes] = field(repr=False, default=lambda: b"")
+    file_id: str | None = None
+    certificate: CertificateFiles | None = None
 
-    def provider_token(self) -> str:
-        """Mint a provider token. Raises CredentialError for a key that cannot sign."""
+    def provider_token(self, cache: TokenCache, *, renew: str | None = None) -> str | None:
+        """A provider token, kept or new; `None` with a certificate.
+
+        `renew` is a token APNs called expired: it is replaced, unless another process did so.
+        Raises CredentialError for a key that cannot sign.
+        """
+        if self.certificate is not None or self.key_id is None:
+            return None
+        name = cache.name(team_id=self.team_id, key_id=self.key_id, public_pem=self.public())
+        kept = self._fresh(cache.get(name), renew)
+        if kept is not None:
+            return kept
+        with cache.lock() or nullcontext():
+            kept = self._fresh(cache.get(name), renew)
+            if kept is None:
+                kept = self._mint(self.key_id)
+                cache.put(name, kept)
+        return kept
+
+    def _fresh(self, text: str | None, renew: str | None) -> str | None:
+        """A kept token that may be used: whole, ours, and neither too old nor from the future."""
+        if text is None or text == renew:
+            return None
+        found = token.read(text)
+        ours = isinstance(found, ProviderToken) and (found.team_id, found.key_id) == (
+            self.team_id,
+            self.key_id,
+        )
+        if not ours or not isinstance(found, ProviderToken):
+            return None
+        return text if token.is_fresh(found.issued_at, host.now()) else None
+
+    def _mint(self, key_id: str) -> str:
         try:
-            return token.mint(
-                self.private_pem, team_id=self.team_id, key_id=self.key_id, now=host.now()
-            )
+            return token.mint(self.private(), team_id=self.team_id, key_id=key_id, now=host.now())
         except ValueError as error:
             raise CredentialError(
                 str(error), hint="the key must be the AuthKey_….p8 file from Apple, as it came"
             ) from error
 
 
-def signer(where: Where, *, setting: Setting, listener: dict[str, Any] | None) -> Signer:
-    """The key for a place: that of the variables, or the listener's own for `local`.
+def signer(
+    where: Where, *, app: str | None, setting: Setting, listener: dict[str, Any] | None
+) -> Signer:
+    """Who signs for an app at a place. Raises ConfigError where nobody can."""
+    said = _from_variables(setting, is_local=where.target.is_local)
+    if said is not None:
+        return said
+    if where.target.is_local:
+        return _local(setting, listener)
+    return _registered(where, app, setting)
 
-    Raises ConfigError where there is none.
-    """
-    file = setting.path_of("PUSHKIT_KEY_FILE")
+
+def _from_variables(setting: Setting, *, is_local: bool) -> Signer | None:
+    """The stateless way; while PUSHKIT_ENDPOINT is set these variables are the listener's."""
+    if setting.variable("PUSHKIT_ENDPOINT") is not None and not is_local:
+        return None
+    pem, file = setting.variable("PUSHKIT_KEY"), setting.path_of("PUSHKIT_KEY_FILE")
     team_id, key_id = setting.variable("PUSHKIT_TEAM_ID"), setting.variable("PUSHKIT_KEY_ID")
-    if file is not None and team_id is not None and key_id is not None:
-        return Signer(team_id=team_id, key_id=key_id, private_pem=_read(file))
-    if not where.target.is_local:
-        raise ConfigError(
-            f"no key is known for {where.target}",
-            hint="set PUSHKIT_KEY_FILE, PUSHKIT_TEAM_ID and PUSHKIT_KEY_ID",
+    if pem is None and file is None:
+        return None
+    missing = [
+        name
+        for name, value in (("PUSHKIT_TEAM_ID", team_id), ("PUSHKIT_KEY_ID", key_id))
+        if value is None
+    ]
+    if missing or team_id is None:
+        raise ConfigError(f"{' and '.join(missing)} is not set beside the key", hint=_STATELESS)
+    if pem is not None:
+        raw = _pem(pem)
+        return Signer(
+            team_id=team_id, key_id=key_id, private=lambda: raw, public=lambda: _public(raw)
         )
+    assert file is not None
+    return _of_file(file, team_id=team_id, key_id=key_id or "")
+
+
+def _pem(text: str) -> bytes:
+    if "-----BEGIN" in text:
+        return text.replace("\\n", "\n").encode("utf-8", "surrogateescape")
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise CredentialError(
+            "PUSHKIT_KEY is neither PEM nor base64 of it", hint="base64 < AuthKey_ID.p8"
+        ) from error
+
+
+def _of_file(file: Path, *, team_id: str, key_id: str) -> Signer:
+    """A key in a file; its public half stands beside a file that this program wrote."""
+    stem = file.stem
+    named = stem.removeprefix("AuthKey_") if stem.startswith("AuthKey_") else None
+    beside = file.with_name(f"{key_id}.pub")
+
+    def public() -> bytes:
+        return _read(beside) if beside.exists() else _public(_read(file))
+
+    return Signer(
+        team_id=team_id,
+        key_id=key_id,
+        private=lambda: _read(file),
+        public=public,
+        file_id=named,
+    )
+
+
+def _public(private_pem: bytes) -> bytes:
+    from pushkit_cli.net.certs import public_pem_of
+
+    try:
+        return public_pem_of(private_pem)
+    except ValueError as error:
+        raise CredentialError(
+            f"this key cannot sign: {error}",
+            hint="it must be the AuthKey_….p8 file from Apple, as it came",
+        ) from error
+
+
+def _local(setting: Setting, listener: dict[str, Any] | None) -> Signer:
     if listener is not None:
         if listener["key_file"] is None:
-            raise ConfigError(
-                "the listener knows only the public half of its key",
-                hint="set PUSHKIT_KEY_FILE, PUSHKIT_TEAM_ID and PUSHKIT_KEY_ID",
-            )
-        return Signer(
-            team_id=listener["team_id"],
-            key_id=listener["key_id"],
-            private_pem=_read(Path(listener["key_file"])),
+            raise ConfigError("the listener knows only the public half of its key", hint=_STATELESS)
+        return _of_file(
+            Path(listener["key_file"]), team_id=listener["team_id"], key_id=listener["key_id"]
         )
-    return _own(setting)
-
-
-def _own(setting: Setting) -> Signer:
     from pushkit_cli.engine import local
-    from pushkit_cli.store.files import Home
 
     key = local.ensure_key(Home(setting.home))
     assert key.file is not None
-    return Signer(team_id=key.team_id, key_id=key.key_id, private_pem=_read(key.file))
+    return _of_file(key.file, team_id=key.team_id, key_id=key.key_id)
+
+
+def _registered(where: Where, app: str | None, setting: Setting) -> Signer:
+    environment = where.target.environment
+    entry = None if app is None else setting.book.apps.get(app)
+    if app is None or entry is None:
+        raise ConfigError(
+            f"no key is known for {app or where.target}",
+            hint=f"pushkit register app {app or 'BUNDLE_ID'} --team-id T --key AuthKey_ID.p8, or "
+            + _STATELESS,
+        )
+    credential = entry.credentials.get(environment)
+    if credential is None:
+        have = ", ".join(entry.credentials) or "no environment"
+        raise ConfigError(
+            f"{app} has no credential for {environment}: it has one for {have}",
+            hint=f"pushkit register app {app} --team-id {entry.team_id} --env {environment} …",
+        )
+    return _credential(credential, entry.team_id, setting)
+
+
+def _credential(credential: Credential, team_id: str, setting: Setting) -> Signer:
+    drawer = setting.drawer
+    if credential.certificate is not None:
+        files = None if drawer is None else drawer.certificate(credential.certificate)
+        if files is None:
+            raise ConfigError(
+                f"the certificate {credential.certificate} is not in the keystore",
+                hint="register the app again with --cert",
+            )
+        return Signer(team_id=team_id, key_id=None, certificate=files)
+    key_id = credential.key_id or ""
+    named = setting.book.keys.get(key_id)
+    if named is not None and named.file is not None:
+        return _of_file(named.file, team_id=team_id, key_id=key_id)
+    kept = None if drawer is None else drawer.key(key_id)
+    if kept is None:
+        raise ConfigError(
+            f"the key {key_id} is not in the keystore",
+            hint=f"pushkit register key AuthKey_{key_id}.p8 --team-id {team_id}",
+        )
+    return _of_file(kept.private_file, team_id=team_id, key_id=key_id)
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(
+        raise StoreError(
             f"the key {path} cannot be read: {(error.strerror or str(error)).lower()}",
-            hint="check PUSHKIT_KEY_FILE, or start `pushkit listen` again",
+            hint="check PUSHKIT_KEY_FILE, or register the key again",
         ) from error

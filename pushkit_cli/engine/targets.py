@@ -1,4 +1,4 @@
-"""Whom a push is for: a name of an emulated device, a token in hex or base64, or nobody named."""
+"""Whom a push is for: a device by its name, a token in hex or base64, or nobody named."""
 
 import base64
 import binascii
@@ -9,7 +9,9 @@ from typing import Any
 
 from pushkit_cli.apns.facts import Device
 from pushkit_cli.apns.push import Environment, PushType, token_type, topic_for
+from pushkit_cli.engine.where import Target
 from pushkit_cli.errors import NotSentError, UsageError
+from pushkit_cli.store.book import Book
 
 _SHORTEST_TOKEN = 16
 """In bytes; a shorter text is taken for a name. Ours: Apple's tokens have 32 or more."""
@@ -23,82 +25,110 @@ class Recipient:
     name: str | None = None
     app: str | None = None
     facts: Device | None = None
-
-    @property
-    def is_emulated(self) -> bool:
-        """Whether the token is one the listener issued."""
-        return self.name is not None
+    is_emulated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Issued:
+class Known:
+    """One token that the listener issued, or that the book records."""
+
     name: str
     app: str
     environment: Environment
     type: PushType
     token: str
+    is_emulated: bool
+    recorded: str | None = None
+
+    @property
+    def target(self) -> Target:
+        """The environment to send to."""
+        if self.is_emulated:
+            sandbox = self.environment is Environment.SANDBOX
+            return Target.local if sandbox else Target.local_production
+        return Target(self.environment)
 
     def recipient(self) -> Recipient:
-        topic = topic_for(self.app, self.type)
-        facts = Device(topic=topic, environment=self.environment)
-        return Recipient(token=self.token, name=self.name, app=self.app, facts=facts)
+        """As somebody to send to."""
+        facts = Device(
+            topic=topic_for(self.app, self.type),
+            environment=self.environment,
+            recorded=self.recorded,
+        )
+        return Recipient(
+            token=self.token,
+            name=self.name,
+            app=self.app,
+            facts=facts,
+            is_emulated=self.is_emulated,
+        )
+
+
+def known(listener: dict[str, Any] | None, book: Book) -> tuple[Known, ...]:
+    """Every token the listener issued, then every one the book records."""
+    return (*_issued(listener), *_recorded(book))
 
 
 def find(
     names: tuple[str, ...],
     *,
-    listener: dict[str, Any] | None,
+    known: tuple[Known, ...],
     push_type: PushType | None,
     app: str | None,
-    environment: Environment,
+    target: Target,
+    listening: bool,
 ) -> tuple[Recipient, ...]:
-    """Resolve `--to`; `environment` chooses among an emulated device's tokens.
+    """Resolve `--to`; the environment chooses among an emulated device's tokens.
 
     Raises UsageError where a name or the choice is not clear, NotSentError with nobody listening.
     """
-    issued = list(_issued(listener))
     kind = None if push_type is None else token_type(push_type)
     fitting = [
         one
-        for one in issued
-        if one.type is kind and one.environment is environment and app in (None, one.app)
+        for one in known
+        if one.type is kind
+        and app in (None, one.app)
+        and (one.environment is target.environment or not one.is_emulated)
     ]
     if not names:
-        return (_only(fitting, push_type, listener is not None).recipient(),)
-    return tuple(_named(name, issued, fitting) for name in names)
+        emulated = [one for one in fitting if one.is_emulated]
+        return (_only(emulated, push_type, target, listening).recipient(),)
+    return tuple(_named(name, known, fitting) for name in names)
 
 
-def _named(name: str, issued: list[_Issued], fitting: list[_Issued]) -> Recipient:
-    if any(one.name == name for one in issued):
+def _named(name: str, known: tuple[Known, ...], fitting: list[Known]) -> Recipient:
+    if any(one.name == name for one in known):
         mine = [one for one in fitting if one.name == name]
         if len({one.app for one in mine}) > 1:
             apps = ", ".join(one.app for one in mine)
             raise UsageError(f"{name} has several apps: {apps}", hint="say which with --app")
         if not mine:
-            have = sorted({one.type for one in issued if one.name == name})
+            have = sorted({one.type for one in known if one.name == name})
             raise UsageError(
                 f"{name} has no token for such a push", hint=f"it has tokens for {', '.join(have)}"
             )
         return mine[0].recipient()
     token = as_token(name)
     if token is None:
-        known = ", ".join(dict.fromkeys(one.name for one in issued)) or "none: nobody listens here"
+        names = ", ".join(dict.fromkeys(one.name for one in known)) or "none: nobody listens here"
         raise UsageError(
-            f"{name} is neither a device nor a token", hint=f"devices known here: {known}"
+            f"{name} is neither a device nor a token", hint=f"devices known here: {names}"
         )
-    for one in issued:
+    for one in known:
         if one.token == token:
             return one.recipient()
     return Recipient(token=token)
 
 
-def is_recorded(name: str, listener: dict[str, Any] | None, environment: Environment) -> bool:
-    """Whether a name or a token belongs to an emulated device in an environment."""
-    token = as_token(name)
-    return any(
-        one.environment is environment and (one.name == name or one.token == token)
-        for one in _issued(listener)
-    )
+def environments(names: tuple[str, ...], known: tuple[Known, ...]) -> set[Target]:
+    """The environments recorded for the targets; an emulated device's name says `local`."""
+    found = set()
+    for name in names:
+        token = as_token(name)
+        mine = [one for one in known if one.name == name or one.token == token]
+        if mine:
+            found.add(mine[0].target)
+    return found
 
 
 def as_token(text: str) -> str | None:
@@ -112,7 +142,11 @@ def as_token(text: str) -> str | None:
     return raw.hex() if len(raw) >= _SHORTEST_TOKEN else None
 
 
-def _only(fitting: list[_Issued], push_type: PushType | None, listening: bool) -> _Issued:
+def _only(
+    fitting: list[Known], push_type: PushType | None, target: Target, listening: bool
+) -> Known:
+    if not target.is_local:
+        raise UsageError(f"nobody is named to send to in {target}", hint="name --to")
     if not listening:
         raise NotSentError(
             "nobody listens here", hint="start `pushkit listen` in another shell, or name --to"
@@ -127,14 +161,29 @@ def _only(fitting: list[_Issued], push_type: PushType | None, listening: bool) -
     raise UsageError(f"several devices can take this push: {names}", hint="say which with --to")
 
 
-def _issued(listener: dict[str, Any] | None) -> Iterator[_Issued]:
+def _issued(listener: dict[str, Any] | None) -> Iterator[Known]:
     for device in (listener or {}).get("devices", []):
         for app in device["apps"]:
             for kind, token in app["tokens"].items():
-                yield _Issued(
+                yield Known(
                     name=device["name"],
                     app=app["bundle_id"],
                     environment=Environment(app["environment"]),
                     type=PushType(kind),
                     token=token,
+                    is_emulated=True,
                 )
+
+
+def _recorded(book: Book) -> Iterator[Known]:
+    for name, device in book.devices.items():
+        for kind, token in device.tokens.items():
+            yield Known(
+                name=name,
+                app=device.app,
+                environment=device.environment,
+                type=kind,
+                token=token,
+                is_emulated=False,
+                recorded=device.recorded,
+            )

@@ -1,17 +1,17 @@
 """The local certificate authority and local signing keys: bytes in, bytes out; no disk, no clock.
 
-    root (key destroyed at birth) ─► intermediate (key kept) ─► leaf (one server)
+    root (key forgotten at birth) ─► ten leaves, one after another through ten years (one key)
 
 A client that trusts the root for its tests must not become a client that can be shown a false
-Apple, not even by somebody who copies the intermediate's key. So the intermediate can vouch for
-this machine's own names and for nothing else, and the clients themselves enforce it.
+Apple, not even by somebody who copies every file. So no key that can sign a certificate outlives
+`new_authority`: all that the root will ever vouch for, it signs there.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from cryptography import x509
@@ -24,11 +24,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-AUTHORITY_LIFE: Final = timedelta(days=3650)
-AUTHORITY_RENEWAL: Final = timedelta(days=365)
+LEAVES: Final = 10
 LEAF_LIFE: Final = timedelta(days=397)  # Apple takes 398 at most of a public root (HT211025)
-LEAF_RENEWAL: Final = timedelta(days=30)
-BACKDATE: Final = timedelta(hours=1)  # another machine's clock may lag behind ours
+LEAF_STEP: Final = timedelta(days=364)  # so each leaf has 33 days left when the next begins
+LEAF_RENEWAL: Final = timedelta(days=1)
+AUTHORITY_LIFE: Final = (LEAVES - 1) * LEAF_STEP + LEAF_LIFE  # ten years and twenty days
+AUTHORITY_RENEWAL: Final = timedelta(days=60)
+BACKDATE: Final = timedelta(days=1)  # our clock may be set back after birth
+LAG: Final = timedelta(hours=1)  # a client's clock may lag behind ours
 
 
 def _named(common_name: str) -> x509.Name:
@@ -36,27 +39,18 @@ def _named(common_name: str) -> x509.Name:
 
 
 _ROOT_NAME: Final = _named("pushkit local authority (trust only for tests)")
-_INTERMEDIATE_NAME: Final = _named("pushkit local intermediate (trust only for tests)")
+_LEAF_NAME: Final = _named("pushkit local APNs")
+_LOCAL_HOST: Final = "localhost"
 _NETWORKS: Final = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
-_LOCAL: Final = (x509.DNSName("localhost"), *(x509.IPAddress(network) for network in _NETWORKS))
-_LOCAL_ONLY: Final = x509.NameConstraints(permitted_subtrees=_LOCAL, excluded_subtrees=None)
-
-# Constraints on DNS and IP names alone leave a door open: a leaf without a SAN, with the common
-# name "*.push.apple.com" (or "api.push.apple.com."), has no name of a constrained kind, since a
-# common name is checked only where it reads as a plain host name. Yet who falls back to the common
-# name takes it for api.push.apple.com: seen with OpenSSL 3.0, Python 3.11, curl 7.88, Node 20 and
-# Java 17. So no subject at all: one directory name is both permitted and excluded, which no
-# subject can satisfy and an empty one need not (RFC 5280, 4.2.1.10). Excluding the empty name
-# would say it more shortly, but LibreSSL, which macOS's curl uses, calls that malformed.
-_NOBODY: Final = x509.DirectoryName(_named("nobody: leaves are named by SAN alone"))
-_LOCAL_AND_NO_SUBJECT: Final = x509.NameConstraints((*_LOCAL, _NOBODY), (_NOBODY,))
+_APPLE: Final = ".apple.com"
 
 _SERVER_AUTH: Final = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
 _KEY_USES: Final = (
     *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
     *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
 )
-_HOST_NAME: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*localhost")
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME: Final = re.compile(rf"(?!(?:.*\.)?[0-9]+\Z){_LABEL}(?:\.{_LABEL})*")  # not 127.1
 _PEM_LABEL: Final = re.compile(rb"^-----BEGIN ([A-Z0-9 ]+)-----", re.MULTILINE)
 _FOREIGN: Final = {
     "CERTIFICATE": "this is a certificate, not a key; give the .p8 file from Apple",
@@ -69,18 +63,18 @@ _FOREIGN: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """What signs the emulator's certificates; the root's private key is in none of it."""
+    """What clients trust, and all it ever signed; the root's private key is in none of it."""
 
     root_pem: bytes  # what clients trust
-    intermediate_pem: bytes
-    intermediate_key_pem: bytes = field(repr=False)  # PKCS#8, unencrypted: store it 0600
+    leaf_pems: bytes  # in order of birth
+    leaf_key_pem: bytes = field(repr=False)  # PKCS#8, unencrypted: store it 0600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """One server's certificate and key, as `ssl.SSLContext.load_cert_chain` wants them."""
 
-    chain_pem: bytes  # the leaf, then the intermediate
+    chain_pem: bytes  # the leaf alone: the root is above it
     key_pem: bytes = field(repr=False)
 
 
@@ -92,96 +86,73 @@ class SigningKey:
     public_pem: bytes
 
 
-def new_authority(*, now: datetime) -> Authority:
-    """Make a root and an intermediate good for ten years, and forget the root's key.
+def new_authority(*, now: datetime, names: Sequence[str] = LOCAL_NAMES) -> Authority:
+    """Make a root and its leaves for `names`, good for ten years, and forget the root's key.
 
-    Both carry constraints: some clients ignore those of a root (seen with Java 17). The
-    intermediate's cannot be critical, since Go refuses critical ones on directory names; the
-    root's are, to turn away a client that knows of no constraints.
+    Raises ValueError for a name that is Apple's, or is neither a plain host name nor an address.
     """
+    alternatives = _alternatives(names)
     root_key, key = _new_key(), _new_key()
+    begin = now.astimezone(UTC).replace(microsecond=0) - BACKDATE
     root = _certificate(
         subject=_ROOT_NAME,
-        issuer=_ROOT_NAME,
         key=root_key.public_key(),
         signer=root_key,
-        valid=_period(now, AUTHORITY_LIFE),
-        depth=1,
-        extensions=((_LOCAL_ONLY, True),),
-    )
-    intermediate = _certificate(
-        subject=_INTERMEDIATE_NAME,
-        issuer=_ROOT_NAME,
-        key=key.public_key(),
-        signer=root_key,
-        valid=_period(now, AUTHORITY_LIFE),
+        valid=_period(begin, AUTHORITY_LIFE),
         depth=0,
-        extensions=((_SERVER_AUTH, False), (_LOCAL_AND_NO_SUBJECT, False)),
+        extensions=((x509.NameConstraints(_permitted(alternatives), None), True),),
     )
+    leaves = [
+        _certificate(
+            subject=_LEAF_NAME,
+            key=key.public_key(),
+            signer=root_key,
+            valid=_period(begin + number * LEAF_STEP, LEAF_LIFE),
+            depth=None,
+            extensions=((x509.SubjectAlternativeName(alternatives), False),),
+        )
+        for number in range(LEAVES)
+    ]
     return Authority(
         root_pem=root.public_bytes(Encoding.PEM),
-        intermediate_pem=intermediate.public_bytes(Encoding.PEM),
-        intermediate_key_pem=_private_pem(key),
+        leaf_pems=b"".join(leaf.public_bytes(Encoding.PEM) for leaf in leaves),
+        leaf_key_pem=_private_pem(key),
     )
 
 
-def issue_leaf(authority: Authority, *, now: datetime, names: Sequence[str] = LOCAL_NAMES) -> Leaf:
-    """Make a server certificate for `names`, good for 397 days or as long as the authority.
-
-    Its subject is empty and its SAN critical: see the intermediate's constraints. Raises
-    ValueError for a name that is not localhost, under .localhost, in 127.0.0.0/8 or ::1.
-    """
-    alternatives = [_local_name(name) for name in dict.fromkeys(names)]
-    if not alternatives:
-        raise ValueError("a certificate needs at least one name")
-    intermediate = x509.load_pem_x509_certificate(authority.intermediate_pem)
-    signer = _load(authority.intermediate_key_pem)
-    if not isinstance(signer, ec.EllipticCurvePrivateKey):
-        raise TypeError("the intermediate's key is not an elliptic curve key")
-    key = _new_key()
-    begin, end = _period(now, LEAF_LIFE)
-    leaf = _certificate(
-        subject=x509.Name([]),
-        issuer=intermediate.subject,
-        key=key.public_key(),
-        signer=signer,
-        valid=(begin, min(end, intermediate.not_valid_after_utc)),
-        depth=None,
-        extensions=((_SERVER_AUTH, False), (x509.SubjectAlternativeName(alternatives), True)),
-    )
-    chain_pem = leaf.public_bytes(Encoding.PEM) + intermediate.public_bytes(Encoding.PEM)
-    return Leaf(chain_pem=chain_pem, key_pem=_private_pem(key))
-
-
-def leaf_is_good(leaf: Leaf, authority: Authority, *, now: datetime) -> bool:
-    """Tell whether `leaf` is this authority's and has 30 days left; False for torn bytes."""
+def leaf_for(authority: Authority, *, now: datetime) -> Leaf | None:
+    """Return the leaf with most life left of those valid now; None if none has a day left."""
+    best, latest = None, now + LEAF_RENEWAL
     try:
-        certificate, above = x509.load_pem_x509_certificates(leaf.chain_pem)
-        intermediate = x509.load_pem_x509_certificate(authority.intermediate_pem)
-        certificate.verify_directly_issued_by(intermediate)
-        held = _load(leaf.key_pem).public_key()
-        ours = above == intermediate and held == certificate.public_key()
-        begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        for leaf in x509.load_pem_x509_certificates(authority.leaf_pems):
+            if leaf.not_valid_before_utc <= now - LAG and leaf.not_valid_after_utc >= latest:
+                best, latest = leaf.public_bytes(Encoding.PEM), leaf.not_valid_after_utc
     except Exception:  # torn bytes fail in every way the parser has
-        return False
-    return ours and begin <= now <= end - LEAF_RENEWAL
+        return None
+    return None if best is None else Leaf(chain_pem=best, key_pem=authority.leaf_key_pem)
 
 
-def authority_is_good(authority: Authority, *, now: datetime) -> bool:
-    """Tell whether the chain holds, is constrained, and has over a year left; False if torn."""
+def authority_is_good(
+    authority: Authority, *, now: datetime, names: Sequence[str] = LOCAL_NAMES
+) -> bool:
+    """Tell whether it all belongs together, is for `names`, and has over 60 days left."""
     try:
+        wanted = _alternatives(names)
         (root,) = x509.load_pem_x509_certificates(authority.root_pem)
-        (intermediate,) = x509.load_pem_x509_certificates(authority.intermediate_pem)
         root.verify_directly_issued_by(root)
-        intermediate.verify_directly_issued_by(root)
-        limits = intermediate.extensions.get_extension_for_class(x509.NameConstraints).value
-        held = _load(authority.intermediate_key_pem).public_key()
-        ours = held == intermediate.public_key() and limits == _LOCAL_AND_NO_SUBJECT
-        begin = max(root.not_valid_before_utc, intermediate.not_valid_before_utc)
-        end = min(root.not_valid_after_utc, intermediate.not_valid_after_utc)
+        limits = root.extensions.get_extension_for_class(x509.NameConstraints).value
+        held = _load(authority.leaf_key_pem).public_key()
+        ours = set(limits.permitted_subtrees or ()) == set(_permitted(wanted))
+        leaves = x509.load_pem_x509_certificates(authority.leaf_pems)
+        for leaf in leaves:
+            leaf.verify_directly_issued_by(root)
+            found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            ours = ours and leaf.public_key() == held and set(found) == set(wanted)
+        end = min(root.not_valid_after_utc, max(leaf.not_valid_after_utc for leaf in leaves))
+        usable = leaf_for(authority, now=now) is not None
     except Exception:  # torn bytes fail in every way the parser has
         return False
-    return ours and begin <= now < end - AUTHORITY_RENEWAL
+    return ours and usable and now < end - AUTHORITY_RENEWAL
 
 
 def new_signing_key() -> SigningKey:
@@ -237,23 +208,48 @@ def _label_of(pem: bytes) -> str:
     raise ValueError(f"the key is {nothing}")
 
 
-def _local_name(name: str) -> x509.GeneralName:
+def _alternatives(names: Sequence[str]) -> list[x509.DNSName | x509.IPAddress]:
+    found = list(dict.fromkeys(_general_name(name) for name in names))
+    if not found:
+        raise ValueError("a certificate needs at least one name")
+    return found
+
+
+def _general_name(name: str) -> x509.DNSName | x509.IPAddress:
     try:
         address = ip_address(name)
     except ValueError:
-        if len(name) <= 253 and _HOST_NAME.fullmatch(name.lower()):
-            return x509.DNSName(name.lower())
-    else:
-        scoped = isinstance(address, IPv6Address) and address.scope_id is not None
-        if not scoped and any(address in network for network in _NETWORKS):
-            return x509.IPAddress(address)
-    raise ValueError(f"{name!r} is not a name of this machine: localhost, 127.0.0.0/8 or ::1")
+        return _host_name(name)
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        raise ValueError(f"{name!r} has a zone, and a certificate cannot name one")
+    return x509.IPAddress(address)
+
+
+def _host_name(name: str) -> x509.DNSName:
+    host = name.lower() if name.isascii() else ""
+    if len(host) > 253 or not _HOST_NAME.fullmatch(host):
+        raise ValueError(f"{name!r} is neither a plain host name nor an address")
+    if f".{host}".endswith(_APPLE) or _APPLE.endswith(f".{host}"):
+        raise ValueError(f"{name!r} is Apple's or takes in what is, and is not for us to vouch for")
+    return x509.DNSName(host)
+
+
+def _permitted(alternatives: Sequence[x509.DNSName | x509.IPAddress]) -> list[x509.GeneralName]:
+    """What the root is held to besides: the names it signs, and this machine's own."""
+    permitted: list[x509.GeneralName] = [x509.DNSName(_LOCAL_HOST)]
+    permitted += [x509.IPAddress(network) for network in _NETWORKS]
+    for name in alternatives:
+        if isinstance(name, x509.DNSName):
+            if not f".{name.value}".endswith(f".{_LOCAL_HOST}"):
+                permitted.append(name)
+        elif not any(name.value in network for network in _NETWORKS):
+            permitted.append(x509.IPAddress(ip_network(name.value)))
+    return permitted
 
 
 def _certificate(
     *,
     subject: x509.Name,
-    issuer: x509.Name,
     key: ec.EllipticCurvePublicKey,
     signer: ec.EllipticCurvePrivateKey,
     valid: tuple[datetime, datetime],
@@ -261,22 +257,22 @@ def _certificate(
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
     use = "digital_signature" if depth is None else "key_cert_sign"
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
-    builder = builder.serial_number(x509.random_serial_number())
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(_ROOT_NAME)
+    builder = builder.public_key(key).serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(valid[0]).not_valid_after(valid[1])
     for extension, critical in (
         (x509.SubjectKeyIdentifier.from_public_key(key), False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False),
         (x509.BasicConstraints(ca=depth is not None, path_length=depth), True),
         (x509.KeyUsage(**{name: name == use for name in _KEY_USES}), True),
+        (_SERVER_AUTH, False),
         *extensions,
     ):
         builder = builder.add_extension(extension, critical=critical)
     return builder.sign(signer, SHA256())
 
 
-def _period(now: datetime, life: timedelta) -> tuple[datetime, datetime]:
-    begin = now.astimezone(UTC).replace(microsecond=0) - BACKDATE
+def _period(begin: datetime, life: timedelta) -> tuple[datetime, datetime]:
     return begin, begin + life - timedelta(seconds=1)  # both ends count (RFC 5280, 4.1.2.5)
 
 

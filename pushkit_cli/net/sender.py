@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pushkit_cli.apns.message import Outcome, Reply, Request, read_reply
 from pushkit_cli.errors import NotSentError
+from pushkit_cli.net.proxy import Proxy, tunnel
 from pushkit_cli.net.tls import ALPN
 from pushkit_cli.wire.client import Answered, ClientConnection, ClientEvent, Lost
 
@@ -44,7 +45,12 @@ class Exchange:
 
 
 def exchange(
-    endpoint: Endpoint, context: ssl.SSLContext, requests: Sequence[Request], *, timeout: float
+    endpoint: Endpoint,
+    context: ssl.SSLContext,
+    requests: Sequence[Request],
+    *,
+    timeout: float,
+    proxy: Proxy | None = None,
 ) -> tuple[Exchange, ...]:
     """Send requests over one connection and wait for every outcome, in the order given.
 
@@ -52,27 +58,21 @@ def exchange(
     about; a request that HTTP/2 cannot carry raises ValueError.
     """
     deadline = time.monotonic() + timeout
-    tls = connect(endpoint, context, timeout=timeout)
+    tls = connect(endpoint, context, timeout=timeout, proxy=proxy)
     with tls:
         return _Drive(tls, requests, deadline).run()
 
 
-def connect(endpoint: Endpoint, context: ssl.SSLContext, *, timeout: float) -> ssl.SSLSocket:
+def connect(
+    endpoint: Endpoint, context: ssl.SSLContext, *, timeout: float, proxy: Proxy | None = None
+) -> ssl.SSLSocket:
     """Reach a host over TCP and TLS with HTTP/2, or say what stood in the way."""
     where = f"{endpoint.host}:{endpoint.port}"
+    if proxy is None:
+        plain = _reach(endpoint.host, endpoint.port, timeout)
+    else:
+        plain = _through(proxy, endpoint, timeout)
     try:
-        plain = socket.create_connection((endpoint.host, endpoint.port), timeout)
-    except socket.gaierror as error:
-        raise NotSentError(
-            f"no address is known for {endpoint.host}", hint="check the name and the network"
-        ) from error
-    except (OSError, UnicodeError) as error:
-        raise NotSentError(
-            f"{where} cannot be reached: {_words(error)}",
-            hint="is it running? `pushkit listen` starts a local one",
-        ) from error
-    try:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tls = context.wrap_socket(plain, server_hostname=endpoint.host)
     except ssl.SSLCertVerificationError as error:
         plain.close()
@@ -89,6 +89,37 @@ def connect(endpoint: Endpoint, context: ssl.SSLContext, *, timeout: float) -> s
         tls.close()
         raise NotSentError(f"{where} does not speak HTTP/2", hint="is this an APNs host?")
     return tls
+
+
+def _reach(host: str, port: int, timeout: float) -> socket.socket:
+    try:
+        plain = socket.create_connection((host, port), timeout)
+    except socket.gaierror as error:
+        raise NotSentError(
+            f"no address is known for {host}", hint="check the name and the network"
+        ) from error
+    except (OSError, UnicodeError) as error:
+        raise NotSentError(
+            f"{host}:{port} cannot be reached: {_words(error)}",
+            hint="is it running? `pushkit listen` starts a local one",
+        ) from error
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return plain
+
+
+def _through(proxy: Proxy, endpoint: Endpoint, timeout: float) -> socket.socket:
+    plain = _reach(proxy.host, proxy.port, timeout)
+    try:
+        tunnel(plain, proxy, endpoint.host, endpoint.port)
+    except NotSentError:
+        plain.close()
+        raise
+    except OSError as error:
+        plain.close()
+        raise NotSentError(
+            f"the proxy {proxy} did not answer: {_words(error)}", hint="check --proxy"
+        ) from error
+    return plain
 
 
 def _words(error: Exception) -> str:

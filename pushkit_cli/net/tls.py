@@ -17,10 +17,13 @@ def server_context(*, chain: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def client_context(cacert: Path | None) -> ssl.SSLContext:
+def client_context(
+    cacert: Path | None, *, certificate: tuple[Path, Path] | None = None
+) -> ssl.SSLContext:
     """Whom a sender trusts: `cacert` alone, else the system's roots, else certifi's.
 
-    Raises ConfigError for a file that holds no certificate.
+    `certificate` is a chain and its key, both PEM, shown to a server that asks. Raises
+    ConfigError for a file that holds no certificate.
     """
     try:
         context = ssl.create_default_context(cafile=None if cacert is None else str(cacert))
@@ -33,9 +36,21 @@ def client_context(cacert: Path | None) -> ssl.SSLContext:
         import certifi
 
         context.load_verify_locations(certifi.where())
+    if certificate is not None:
+        _show(context, *certificate)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols([ALPN])
     return context
+
+
+def _show(context: ssl.SSLContext, chain: Path, key: Path) -> None:
+    try:
+        # The password is asked for at registration; a prompt here would hang a script.
+        context.load_cert_chain(chain, key, password=lambda: "")
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"{chain} and its key do not fit together", hint="register the certificate again"
+        ) from error
 
 
 def system_roots() -> bool:

@@ -22,7 +22,7 @@ from h2.settings import SettingCodes, Settings
 from h2.utilities import HeaderValidationFlags, validate_headers
 
 from pushkit_cli.apns.message import Request, Response
-from pushkit_cli.wire.flow import Outbox
+from pushkit_cli.wire.flow import Outbox, announce_table_size
 from pushkit_cli.wire.frames import GoAwayFrame, Splitter, as_goaway, hand_over
 
 MAX_ANSWER_BYTES = 65_536
@@ -185,8 +185,8 @@ class ClientConnection:
                     entry.body += data[: MAX_ANSWER_BYTES - len(entry.body)]
             case StreamEnded(stream_id=int() as stream):
                 return self._finished(stream)
-            case StreamReset(stream_id=int() as stream, error_code=code):
-                return self._was_reset(stream, code)
+            case StreamReset(stream_id=int() as stream):
+                return self._was_reset(stream, event)
             case RemoteSettingsChanged():
                 self._settings()
         return []
@@ -203,6 +203,7 @@ class ClientConnection:
     def _settings(self) -> None:
         limit = self._h2.remote_settings.max_concurrent_streams
         self._limit = min(limit, _LIMIT_WHERE_NONE_IS_SET)
+        announce_table_size(self._h2)
 
     def _finished(self, stream: int) -> list[ClientEvent]:
         if stream not in self._open:
@@ -211,15 +212,19 @@ class ClientConnection:
             self._h2.reset_stream(stream, ErrorCodes.CANCEL)
         return [self._settle(stream, "the answer ended without a status")]
 
-    def _was_reset(self, stream: int, code: ErrorCodes | int | None) -> list[ClientEvent]:
+    def _was_reset(self, stream: int, event: StreamReset) -> list[ClientEvent]:
         entry = self._open.get(stream)
         if entry is None:
             return []
+        code = event.error_code
         if code == ErrorCodes.REFUSED_STREAM and entry.status is None:
             self._forget(stream)
             return [Unprocessed(stream=stream, detail="the server refused the stream")]
         name = code.name if isinstance(code, ErrorCodes) else str(code)
-        return [self._settle(stream, f"the server reset the stream: {name}")]
+        if event.remote_reset:
+            return [self._settle(stream, f"the server reset the stream: {name}")]
+        entry.handed |= stream in self._ended  # its END_STREAM goes out, and our reset after it
+        return [self._settle(stream, f"the server made us reset the stream: {name}")]
 
     def _going_away(self, frame: GoAwayFrame) -> list[ClientEvent]:
         if self.goaway is None or frame.last_stream <= self.goaway.last_stream:

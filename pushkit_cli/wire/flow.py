@@ -1,10 +1,22 @@
-"""Bodies on their way out, as far as the peer's windows allow (RFC 9113, 5.2). Pure."""
+"""What goes out keeps to what the peer allows: its windows and its header table. Pure."""
 
 from h2.connection import H2Connection
 
 
+def announce_table_size(connection: H2Connection) -> None:
+    """Let the next header block open with the size of its table (RFC 7541, 4.2); after SETTINGS.
+
+    hpack would write every size that was passed through, and none where the last came twice.
+    """
+    encoder = connection.encoder
+    size = encoder.header_table_size
+    lowest = min([size, *encoder.table_size_changes])
+    encoder.table_size_changes = [lowest, size] if lowest < size else [size]
+    encoder.header_table.resized = True
+
+
 class Outbox:
-    """What is still to be sent on each stream of one connection."""
+    """Bodies on their way out, as far as the peer's windows allow (RFC 9113, 5.2)."""
 
     def __init__(self, connection: H2Connection) -> None:
         self._h2 = connection

@@ -34,7 +34,9 @@ class GoAwayFrame:
 
 def as_goaway(frame: bytes) -> GoAwayFrame | None:
     """Read a whole frame as GOAWAY, `None` where it is another one or not well formed."""
-    if len(frame) < _HEADER + 8 or frame[3] != _GOAWAY or frame[5:_HEADER] != bytes(4):
+    if len(frame) < _HEADER + 8 or frame[3] != _GOAWAY:
+        return None
+    if int.from_bytes(frame[5:_HEADER], "big") & _MAX_STREAM:  # a reserved bit stands before it
         return None
     return GoAwayFrame(
         last_stream=int.from_bytes(frame[9:13], "big") & _MAX_STREAM,

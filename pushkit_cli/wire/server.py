@@ -10,14 +10,21 @@ from dataclasses import dataclass, field
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, Event, RequestReceived, StreamEnded, StreamReset
+from h2.events import (
+    DataReceived,
+    Event,
+    RemoteSettingsChanged,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+)
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from pushkit_cli.apns.acts import Act, GoAway, Respond
 from pushkit_cli.apns.message import Headers, Request
 from pushkit_cli.apns.push import MAX_BODY_BYTES
-from pushkit_cli.wire.flow import Outbox
+from pushkit_cli.wire.flow import Outbox, announce_table_size
 from pushkit_cli.wire.frames import PREFACE, GoAwayFrame, Splitter, as_goaway, hand_over
 
 _SETTINGS = {
@@ -172,6 +179,8 @@ class ServerConnection:
                 self._unanswered.discard(stream)
                 self._writing.discard(stream)
                 self._outbox.drop(stream)
+            case RemoteSettingsChanged():
+                announce_table_size(self._h2)
         return []
 
     def _keep(self, stream: int, data: bytes) -> None:

@@ -1,0 +1,350 @@
+"""`pushkit register`: keys, apps, devices and export tokens."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.cli.options import TYPE_NAME, json_option
+from pushkit_cli.cli.render import Terminal
+from pushkit_cli.cli.text import fingerprint, short_token
+from pushkit_cli.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from pushkit_cli.engine.registered import Item
+    from pushkit_cli.store.keystore import Drawer, TokenCache
+
+_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+_KINDS = ("app", "key", "device", "export-token")
+_ENVIRONMENTS = (*Environment, "both")
+_DATASETS = ("delivery", "broadcast-app", "broadcast-channel")
+_team = click.option("--team-id", metavar="ID", help="Ten characters, under Membership.")
+_key_id = click.option("--key-id", metavar="ID", help="Else from the file's name, AuthKey_ID.p8.")
+_replace = click.option(
+    "--replace",
+    "replacing",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Take the place of another of the same name.",
+)
+
+
+@click.group(epilog="Example: pushkit register key AuthKey_ABC123DEFG.p8 --team-id DEF123GHIJ")
+def command() -> None:
+    """Register keys, apps, devices and export tokens."""
+
+
+@command.command("key", epilog="Example: pushkit register key AuthKey_ABC123DEFG.p8 --team-id T")
+@click.argument("file", type=_FILE)
+@_team
+@_key_id
+@click.option("--env", type=click.Choice(_ENVIRONMENTS), default="both", show_default=True)
+@click.option("--topic", "topics", multiple=True, allow_from_autoenv=False, metavar="BUNDLE_ID",
+    help="An app of a topic-specific key; none for a team-scoped one.")  # fmt: skip
+@_replace
+@json_option
+@click.pass_obj
+def key(terminal: Terminal, /, file: Path, team_id: str | None, key_id: str | None, env: str,
+        topics: tuple[str, ...], replacing: bool) -> int:  # fmt: skip
+    """Keep a signing key (FILE.p8, or - for standard input) after checking it."""
+    from pushkit_cli.engine.registering import register_key
+
+    drawer, _ = _drawer(terminal)
+    named, change = register_key(
+        drawer,
+        _bytes(file),
+        name=None if str(file) == "-" else file,
+        team_id=_needed(team_id, "--team-id"),
+        key_id=key_id,
+        environments=_environments(env),
+        topics=topics,
+        replacing=replacing,
+    )
+    return _said(terminal, "key", named, change)
+
+
+@command.command("app", epilog="Example: pushkit register app com.example.app --team-id T --key K")
+@click.argument("bundle_id")
+@_team
+@_key_id
+@click.option("--key", "key_file", type=_FILE, help="The key itself: registered as well.")
+@click.option("--cert", type=_FILE, help="A push certificate, PEM or PKCS#12.")
+@click.option("--cert-key", type=_FILE, help="Its key, where it stands in a file of its own.")
+@click.option("--password-file", type=_FILE, help="Its password, in a file.")
+@click.option("--env", type=click.Choice(_ENVIRONMENTS), default="both", show_default=True)
+@_replace
+@json_option
+@click.pass_obj
+def app(terminal: Terminal, /, bundle_id: str, env: str, replacing: bool, **given: Any) -> int:
+    """Register an app: what signs for it, or nothing more than its name for the emulator."""
+    from pushkit_cli.engine import emulated
+    from pushkit_cli.engine.registering import Change, check_bundle_id, register_app
+    from pushkit_cli.store.files import Home
+
+    check_bundle_id(bundle_id)
+    if not any(given.values()):
+        changed = emulated.register_app(Home(terminal.home), bundle_id)
+        done = Change.registered if changed else Change.unchanged
+        return _said(terminal, "app", bundle_id, done, environment="local")
+    drawer, _ = _drawer(terminal)
+    change = register_app(
+        drawer,
+        bundle_id,
+        _material(given),
+        environments=_environments(env),
+        replacing=replacing,
+    )
+    return _said(terminal, "app", bundle_id, change)
+
+
+@command.command("device", epilog="Example: pushkit register device bob --app com.example.app "
+    "--type voip --token HEX --env sandbox")  # fmt: skip
+@click.argument("name")
+@click.option("--app", required=True, metavar="BUNDLE_ID", help="The app the token belongs to.")
+@click.option("--type", "kinds", type=TYPE_NAME, multiple=True, allow_from_autoenv=False,
+    help="The token's push type; for an emulated device more than once.")  # fmt: skip
+@click.option("--platform", default="ios", show_default=True, help="Of an emulated device.")
+@click.option("--os", metavar="VERSION", help="Of an emulated device.")
+@click.option("--token", metavar="HEX", help="A real device's token; else it is emulated.")
+@click.option("--env", type=click.Choice([*Environment]), help="A real token's environment.")
+@_replace
+@json_option
+@click.pass_obj
+def device(terminal: Terminal, /, name: str, token: str | None, **given: Any) -> int:
+    """Write a real device's token down, or make an emulated device: its tokens come back."""
+    from pushkit_cli.engine.targets import as_token
+
+    if as_token(name) is not None:
+        raise UsageError(f"{name} looks like a token, not a name", hint="choose a shorter name")
+    if token is None:
+        return _emulated(terminal, name, given)
+    found = as_token(token)
+    if found is None:
+        raise UsageError("the token is neither hex nor base64", hint="16 bytes or more")
+    return _recorded(terminal, name, found, given)
+
+
+def _emulated(terminal: Terminal, name: str, given: dict[str, Any]) -> int:
+    from pushkit_cli.engine import emulated
+    from pushkit_cli.engine.registering import Change, check_bundle_id
+    from pushkit_cli.store.files import Home
+
+    changed, tokens = emulated.register_device(
+        Home(terminal.home),
+        name,
+        app=check_bundle_id(given["app"]),
+        platform=given["platform"],
+        os=given["os"],
+        types=tuple(_kind(one) for one in given["kinds"]),
+    )
+    done = Change.registered if changed else Change.unchanged
+    code = _said(terminal, "device", name, done, environment="local", tokens=tokens)
+    if not terminal.as_json:
+        for kind, value in tokens.items():
+            terminal.data(f"  {kind}  {value}")
+    return code
+
+
+def _recorded(terminal: Terminal, name: str, token: str, given: dict[str, Any]) -> int:
+    from pushkit_cli.engine.registering import register_device
+
+    if given["env"] is None:
+        raise UsageError(
+            "a real token belongs to one environment",
+            hint="--env sandbox (Xcode builds) or --env production (TestFlight, App Store)",
+        )
+    if len(given["kinds"]) != 1:
+        raise UsageError("a token is for one push type", hint="--type voip")
+    drawer, _ = _drawer(terminal)
+    change = register_device(
+        drawer,
+        name,
+        app=given["app"],
+        environment=Environment(given["env"]),
+        tokens={_kind(given["kinds"][0]): token},
+        replacing=given["replacing"],
+    )
+    return _said(terminal, "device", name, change, token_fp=fingerprint(token))
+
+
+@command.command("use-key", epilog="Example: pushkit register use-key K --team-id T --env sandbox")
+@click.argument("key_id")
+@_team
+@click.option("--env", required=True, type=click.Choice([*Environment]))
+@json_option
+@click.pass_obj
+def use_key(terminal: Terminal, /, key_id: str, team_id: str | None, env: str) -> int:
+    """Sign for every app of a team with another key from now on."""
+    from pushkit_cli.engine.registering import Change
+    from pushkit_cli.engine.registering import use_key as rotate
+
+    drawer, cache = _drawer(terminal)
+    apps = rotate(
+        drawer, cache, key_id, team_id=_needed(team_id, "--team-id"), environment=Environment(env)
+    )
+    for name in apps:
+        _said(terminal, "app", name, Change.registered, key_id=key_id, environment=env)
+    if not apps:
+        terminal.warn(f"no app of team {team_id} is registered: nothing changed")
+    return ExitCode.DONE
+
+
+@command.command("export-token", epilog="Example: pushkit register export-token --app B "
+    "--dataset delivery --token-file -")  # fmt: skip
+@click.option("--app", required=True, metavar="BUNDLE_ID")
+@click.option("--dataset", required=True, type=click.Choice(_DATASETS))
+@click.option("--token-file", type=_FILE, help="Where the token stands; else it is asked for.")
+@_replace
+@json_option
+@click.pass_obj
+def export_token(
+    terminal: Terminal, /, app: str, dataset: str, token_file: Path | None, replacing: bool
+) -> int:
+    """Keep a data export token; it is read from a file or a hidden prompt, never an argument."""
+    from pushkit_cli.engine.registering import check_bundle_id, register_export_token
+
+    raw = terminal.ask_secret("Data export token") if token_file is None else _bytes(token_file)
+    drawer, _ = _drawer(terminal)
+    change = register_export_token(drawer, check_bundle_id(app), dataset, raw, replacing=replacing)
+    return _said(terminal, "export-token", f"{app}/{dataset}", change)
+
+
+@command.command("list", epilog="Example: pushkit register list")
+@json_option
+@click.pass_obj
+def listing(terminal: Terminal, /) -> int:
+    """List everything that is registered."""
+    from pushkit_cli.engine.registered import items
+
+    found = items(terminal.setting())
+    for item in found:
+        _shown(terminal, item, whole=False)
+    if not found:
+        terminal.say("nothing is registered; `pushkit listen` needs nothing")
+    return ExitCode.DONE
+
+
+@command.command("show", epilog="Example: pushkit register show app com.example.app")
+@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(terminal: Terminal, /, kind: str, name: str) -> int:
+    """Show one thing; no secret is part of it."""
+    from pushkit_cli.engine.registered import find
+
+    _shown(terminal, find(terminal.setting(), kind, name), whole=True)
+    return ExitCode.DONE
+
+
+@command.command("remove", epilog="Example: pushkit register remove key ABC123DEFG")
+@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("name")
+@json_option
+@click.pass_obj
+def remove(terminal: Terminal, /, kind: str, name: str) -> int:
+    """Remove a thing and every copy of its secrets."""
+    from pushkit_cli.engine import registered
+    from pushkit_cli.engine.registering import Change
+
+    drawer, cache = _drawer(terminal)
+    registered.remove(terminal.setting(), drawer, cache, kind, name)
+    return _said(terminal, kind, name, Change.removed)
+
+
+def _drawer(terminal: Terminal) -> "tuple[Drawer, TokenCache]":
+    from pushkit_cli.store.files import Home
+    from pushkit_cli.store.keystore import Drawer, TokenCache
+
+    home = Home(terminal.home)
+    return Drawer(home, terminal.profile), TokenCache(home)
+
+
+def _bytes(path: Path) -> bytes:
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{path} cannot be read: {reason}", hint="check the path") from error
+
+
+def _material(given: dict[str, Any]) -> Any:
+    from pushkit_cli.engine.registering import Material
+
+    def with_bytes(path: Path | None) -> tuple[Path, bytes] | None:
+        return None if path is None else (path, _bytes(path))
+
+    password = given["password_file"]
+    cert_key = given["cert_key"]
+    return Material(
+        team_id=_needed(given["team_id"], "--team-id"),
+        key_id=given["key_id"],
+        key=with_bytes(given["key_file"]),
+        certificate=with_bytes(given["cert"]),
+        certificate_key=None if cert_key is None else _bytes(cert_key),
+        password=None if password is None else _bytes(password).strip(b"\r\n"),
+    )
+
+
+def _needed(value: str | None, option: str) -> str:
+    if value is None:
+        raise UsageError(f"{option} is missing", hint=f"add {option}")
+    return value
+
+
+def _environments(word: str) -> tuple[Environment, ...]:
+    return tuple(Environment) if word == "both" else (Environment(word),)
+
+
+def _kind(word: str) -> PushType:
+    try:
+        return PushType(word)
+    except ValueError as error:
+        raise UsageError(
+            f"no push type is called {word}", hint=f"known are {', '.join(PushType)}"
+        ) from error
+
+
+def _said(terminal: Terminal, kind: str, name: str, change: Any, **facts: Any) -> int:
+    if terminal.as_json:
+        body = {"v": 1, "event": str(change), "kind": kind, "name": name, **facts}
+        terminal.object(body)
+    else:
+        terminal.data(f"{change}  {kind}  {terminal.show(name)}")
+    return ExitCode.DONE
+
+
+def _shown(terminal: Terminal, item: "Item", *, whole: bool) -> None:
+    facts = dict(item.facts)
+    tokens = facts.pop("tokens", {})
+    if terminal.as_json:
+        terminal.object(_object(item, facts, tokens))
+        return
+    short = {kind: short_token(one, ascii_only=terminal.ascii_only) for kind, one in tokens.items()}
+    pairs = {**facts, **short}
+    words = [f"{name} {terminal.show(str(value))}" for name, value in pairs.items() if value]
+    first = f"{item.kind:<12}  {terminal.show(item.name)}"
+    if not whole:
+        terminal.data("  ".join([first, *words]))
+        return
+    for line in (first, *(f"  {word}" for word in words)):
+        terminal.data(line)
+
+
+def _object(item: "Item", facts: dict[str, Any], tokens: dict[str, str]) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "event": "item",
+        "kind": item.kind,
+        "name": item.name,
+        "origin": item.origin,
+        **facts,
+        "tokens": {
+            kind: {"token": short_token(one, ascii_only=True), "token_fp": fingerprint(one)}
+            for kind, one in tokens.items()
+        },
+    }

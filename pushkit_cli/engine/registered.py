@@ -1,0 +1,141 @@
+"""What is registered: listed, shown and removed. A secret is never part of what is shown."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pushkit_cli.engine import emulated
+from pushkit_cli.engine.setting import Setting
+from pushkit_cli.errors import UsageError
+from pushkit_cli.store.book import Book
+from pushkit_cli.store.files import Home
+from pushkit_cli.store.keystore import Drawer, TokenCache
+
+KINDS = ("app", "key", "device", "export-token")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One registered thing; `facts` are plain values to show, device tokens of others shortened."""
+
+    kind: str
+    name: str
+    facts: dict[str, Any]
+    origin: str = "profile"
+
+
+def items(setting: Setting, *, with_emulated: bool = True) -> list[Item]:
+    """Everything that is registered here, the project's file included."""
+    found = [*_of_book(setting.book)]
+    drawer = setting.drawer
+    if drawer is not None:
+        found += [
+            Item(kind="export-token", name=f"{app}/{dataset}", facts={"dataset": dataset})
+            for app, dataset in drawer.export_tokens()
+        ]
+        if with_emulated:
+            found += _emulated(Home(setting.home))
+    return found
+
+
+def _of_book(book: Book) -> list[Item]:
+    apps = [
+        Item(
+            kind="app",
+            name=name,
+            facts={
+                "team_id": app.team_id,
+                **{
+                    str(environment): one.key_id or f"certificate {one.certificate}"
+                    for environment, one in app.credentials.items()
+                },
+            },
+        )
+        for name, app in book.apps.items()
+    ]
+    keys = [
+        Item(
+            kind="key",
+            name=name,
+            facts={
+                "team_id": key.team_id,
+                "environments": ", ".join(key.environments),
+                "topics": ", ".join(key.topics) or "every app of the team",
+            },
+        )
+        for name, key in book.keys.items()
+    ]
+    devices = [
+        Item(
+            kind="device",
+            name=name,
+            facts={
+                "app": device.app,
+                "environment": str(device.environment),
+                "recorded": device.recorded,
+                "tokens": {str(kind): token for kind, token in device.tokens.items()},
+            },
+        )
+        for name, device in book.devices.items()
+    ]
+    return [*apps, *keys, *devices]
+
+
+def _emulated(home: Home) -> list[Item]:
+    apps, devices = emulated.listed(home)
+    known = [("app", name) for name in apps] + [("device", name) for name in devices]
+    return [
+        Item(kind=kind, name=name, facts={"environment": "local"}, origin="emulator")
+        for kind, name in known
+    ]
+
+
+def find(setting: Setting, kind: str, name: str) -> Item:
+    """One thing. Raises UsageError where it is not registered."""
+    for item in items(setting):
+        if (item.kind, item.name) == (kind, name):
+            return item
+    have = [item.name for item in items(setting) if item.kind == kind]
+    raise UsageError(
+        f"no {kind} {name} is registered", hint=f"registered: {', '.join(have) or 'none'}"
+    )
+
+
+def remove(setting: Setting, drawer: Drawer, cache: TokenCache, kind: str, name: str) -> None:
+    """Remove a thing and every copy of its secrets. Raises UsageError where it is not there."""
+    with drawer.lock():
+        book = drawer.book()
+        if kind == "export-token":
+            app, _, dataset = name.rpartition("/")
+            if (app, dataset) not in drawer.export_tokens():
+                raise _unknown(kind, name, setting)
+            drawer.remove_export_token(app, dataset)
+            return
+        table = {"app": book.apps, "key": book.keys, "device": book.devices}[kind]
+        if name not in table:
+            raise _unknown(kind, name, setting)
+        left = {key: value for key, value in table.items() if key != name}
+        field = {"app": "apps", "key": "keys", "device": "devices"}[kind]
+        _remove_secrets(drawer, cache, book, kind, name)
+        drawer.write_book(replace(book, **{field: left}))  # type: ignore[arg-type]
+
+
+def _remove_secrets(drawer: Drawer, cache: TokenCache, book: Book, kind: str, name: str) -> None:
+    if kind == "app":
+        drawer.remove_certificate(name)
+    if kind != "key":
+        return
+    pair = drawer.key(name)
+    if pair is not None:
+        team_id = book.keys[name].team_id
+        cache.drop(cache.name(team_id=team_id, key_id=name, public_pem=pair.public_pem))
+    drawer.remove_key(name)
+
+
+def _unknown(kind: str, name: str, setting: Setting) -> UsageError:
+    have = [item for item in items(setting) if (item.kind, item.name) == (kind, name)]
+    if have and have[0].origin == "emulator":
+        return UsageError(
+            f"{name} belongs to the emulator, which keeps what it has seen",
+            hint=f"start afresh with --ephemeral, or move {setting.home / 'emulator.db'} away",
+        )
+    return UsageError(f"no {kind} {name} is registered", hint="pushkit register list")
