@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _KINDS = ("app", "key", "device", "export-token")
-_ENVIRONMENTS = (*Environment, "both")
+_WORLDS = tuple(str(one) for one in Environment)
+_ENVIRONMENTS = (*_WORLDS, "both")
 _DATASETS = ("delivery", "broadcast-app", "broadcast-channel")
 _team = click.option("--team-id", metavar="ID", help="Ten characters, under Membership.")
 _key_id = click.option("--key-id", metavar="ID", help="Else from the file's name, AuthKey_ID.p8.")
@@ -108,7 +109,7 @@ def app(terminal: Terminal, /, bundle_id: str, env: str, replacing: bool, **give
 @click.option("--platform", default="ios", show_default=True, help="Of an emulated device.")
 @click.option("--os", metavar="VERSION", help="Of an emulated device.")
 @click.option("--token", metavar="HEX", help="A real device's token; else it is emulated.")
-@click.option("--env", type=click.Choice([*Environment]), help="A real token's environment.")
+@click.option("--env", type=click.Choice(_WORLDS), help="A real token's environment.")
 @_replace
 @json_option
 @click.pass_obj
@@ -172,7 +173,7 @@ def _recorded(terminal: Terminal, name: str, token: str, given: dict[str, Any]) 
 @command.command("use-key", epilog="Example: pushkit register use-key K --team-id T --env sandbox")
 @click.argument("key_id")
 @_team
-@click.option("--env", required=True, type=click.Choice([*Environment]))
+@click.option("--env", required=True, type=click.Choice(_WORLDS))
 @json_option
 @click.pass_obj
 def use_key(terminal: Terminal, /, key_id: str, team_id: str | None, env: str) -> int:

@@ -52,24 +52,28 @@ class EmulatorDb:
         with self._translated():
             self._sql = sqlite3.connect(self._path, isolation_level=None, timeout=10)
         try:
-            self._prepare()
+            with self._translated():
+                self._prepare()
+                self._place = self._one("SELECT coalesce(max(place), 0) FROM record")
         except BaseException:
             self._sql.close()
             raise
-        self._place = self._one("SELECT coalesce(max(place), 0) FROM record")
-        self._pushes = self._one("SELECT count(*) FROM journal WHERE push")
-        self._since_prune = 0
+        self._since_prune = _PRUNE_EVERY  # the first entry of each run prunes: runs may be short
 
     @property
     def last_seq(self) -> int:
         """The number of the newest journal entry, 0 where there is none."""
-        return self._one("SELECT coalesce(max(seq), 0) FROM journal")
+        with self._translated():
+            return self._one("SELECT coalesce(max(seq), 0) FROM journal")
 
     def rows(self) -> list[tuple[str, dict[str, Any]]]:
         """Every record, in the order they were first put."""
         with self._translated():
             found = self._sql.execute("SELECT key, value FROM record ORDER BY place").fetchall()
-            return [(key, json.loads(value)) for key, value in found]
+        try:
+            return [(key, _object(value)) for key, value in found]
+        except ValueError as error:
+            raise self._damaged(error) from error
 
     def commit(
         self, puts: Iterable[tuple[str, Mapping[str, Any] | None]], entries: Iterable[Entry]
@@ -80,10 +84,8 @@ class EmulatorDb:
                 self._put(key, value)
             journal = [(e.seq, e.at_ms, e.is_push, e.value) for e in entries]
             self._sql.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", journal)
-            pushes = sum(1 for row in journal if row[2])
-            self._pushes += pushes
-            self._since_prune += pushes
-            if self._since_prune >= _PRUNE_EVERY:
+            self._since_prune += sum(1 for row in journal if row[2])
+            if journal and self._since_prune >= _PRUNE_EVERY:
                 self._prune(journal[-1][1])
 
     def close(self) -> None:
@@ -112,21 +114,20 @@ class EmulatorDb:
         )
 
     def _prepare(self) -> None:
-        with self._translated():
-            version = self._one("PRAGMA user_version")
-            if version > SCHEMA:
-                raise StoreError(
-                    f"{self._path} was written by a newer pushkit (schema {version})",
-                    hint="update pushkit, or move this file away",
-                )
-            # A network home refuses WAL; SQLite then stays with the rollback journal.
-            self._sql.execute("PRAGMA journal_mode = WAL")
-            self._sql.execute("PRAGMA synchronous = NORMAL")
-            if version == 0:
-                with self._transaction():
-                    for statement in _TABLES.split(";"):
-                        self._sql.execute(statement)
-                    self._sql.execute(f"PRAGMA user_version = {SCHEMA}")
+        version = self._one("PRAGMA user_version")
+        if version > SCHEMA:
+            raise StoreError(
+                f"{self._path} was written by a newer pushkit (schema {version})",
+                hint="update pushkit, or move this file away",
+            )
+        # A network home refuses WAL; SQLite then stays with the rollback journal.
+        self._sql.execute("PRAGMA journal_mode = WAL")
+        self._sql.execute("PRAGMA synchronous = NORMAL")
+        if version == 0:
+            with self._transaction():
+                for statement in _TABLES.split(";"):
+                    self._sql.execute(statement)
+                self._sql.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def _one(self, query: str) -> int:
         return int(self._sql.execute(query).fetchone()[0])
@@ -136,19 +137,35 @@ class EmulatorDb:
         self._sql.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._sql.execute("COMMIT")
         except BaseException:
-            self._sql.execute("ROLLBACK")
+            if self._sql.in_transaction:  # a full disk has ended it already
+                self._sql.execute("ROLLBACK")
             raise
-        self._sql.execute("COMMIT")
 
     @contextmanager
     def _translated(self) -> "Iterator[None]":
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            damaged = not isinstance(error, sqlite3.OperationalError)
-            hint = "it is kept as it is; move it away to start afresh"
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:  # a lost table
+                raise self._damaged(error) from error
             raise StoreError(
-                f"{self._path} {'is damaged' if damaged else 'cannot be used'}: {error}",
-                hint=hint if damaged else "check the disk's free space and the file's mode",
+                f"{self._path} cannot be used: {error}",
+                hint="check the disk's free space and the file's mode",
             ) from error
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"{self._path} is damaged: {error}",
+            hint="it is kept as it is; move it away to start afresh",
+        )
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"{text} is no record")
+    return value

@@ -122,6 +122,7 @@ def write_private(path: Path, data: bytes) -> None:
     with translated(path):
         try:
             with os.fdopen(os.open(beside, flags, _PRIVATE_FILE), "wb") as file:
+                os.fchmod(file.fileno(), _PRIVATE_FILE)  # an umask can take even these bits
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -162,7 +163,9 @@ def _folder(path: Path) -> None:
     """Make a folder of mode 0700, or check that the one there is ours alone."""
     with translated(path):
         try:
-            path.mkdir(mode=_PRIVATE_FOLDER, parents=True)
+            for above in reversed([one for one in path.parents if not one.exists()]):
+                above.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+            path.mkdir(mode=_PRIVATE_FOLDER)
             path.chmod(_PRIVATE_FOLDER)
             return
         except FileExistsError:
