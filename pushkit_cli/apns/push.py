@@ -225,3 +225,10 @@ class Push:
     expiration: int | None = None
     collapse_id: str | None = None
     apns_id: str | None = None
+
+
+def fingerprint(token: str) -> str:
+    """Return the first 8 hex digits of SHA-256 of the lower-case token (`token_fp` in results)."""
+    from hashlib import sha256
+
+    return sha256(token.lower().encode("utf-8", "surrogatepass")).hexdigest()[:8]

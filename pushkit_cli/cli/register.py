@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.apns.push import Environment, PushType, fingerprint
 from pushkit_cli.cli.options import TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
-from pushkit_cli.cli.text import fingerprint, short_token
+from pushkit_cli.cli.text import short_token
 from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:

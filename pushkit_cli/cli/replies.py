@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pushkit_cli.apns.message import Outcome
-from pushkit_cli.cli.text import fingerprint, short_token, to_json
+from pushkit_cli.apns.push import fingerprint
+from pushkit_cli.cli.text import short_token, to_json
 
 if TYPE_CHECKING:
     from pushkit_cli.apns.rules import Finding

@@ -185,6 +185,8 @@ def _send(planned: "Plan", terminal: Terminal) -> int:
         terminal.data(replies.reply_line(result, terminal))
         if result.hint is not None:
             terminal.hint(result.hint)
+    for warning in run.warnings:
+        terminal.warn(warning)
     if terminal.as_json:
         terminal.object(replies.summary_object(run))
     return run.exit_code

@@ -180,10 +180,3 @@ def short_token(token: str, *, ascii_only: bool = False) -> str:
     head = foreign(token[:4], ascii_only=ascii_only)
     tail = foreign(token[-4:], ascii_only=ascii_only)
     return f"{head}{'..' if ascii_only else '…'}{tail}"
-
-
-def fingerprint(token: str) -> str:
-    """Return the first 8 hex digits of SHA-256 of the lower-case token (`token_fp` in results)."""
-    from hashlib import sha256
-
-    return sha256(token.lower().encode("utf-8", "surrogatepass")).hexdigest()[:8]

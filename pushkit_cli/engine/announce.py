@@ -22,9 +22,19 @@ class Address:
 
 
 def describe(
-    state: State, *, addresses: dict[Environment, Address], trust: Trust, key: ProviderKey
+    state: State,
+    *,
+    addresses: dict[Environment, Address],
+    trust: Trust,
+    key: ProviderKey,
+    first: tuple[str, ...],
 ) -> dict[str, Any]:
-    """The ready object but for `v`, `event`, `seq`, `at`, `pid`, `version`, `nonce` and `home`."""
+    """The ready object but for `v`, `event`, `seq`, `at`, `pid`, `version`, `nonce` and `home`.
+
+    `first` are the apps of this run: of a kept state's apps they are named first.
+    """
+    kept = [app.bundle_id for app in state.all_of(App)]
+    apps = [*first, *(name for name in kept if name not in first)]
     sandbox, production = addresses[Environment.SANDBOX], addresses[Environment.PRODUCTION]
     return {
         "endpoints": {
@@ -43,21 +53,21 @@ def describe(
         "team_id": key.team_id,
         "key_id": key.key_id,
         "key_file": None if key.file is None else str(key.file),
-        "apps": [app.bundle_id for app in state.all_of(App)],
-        "devices": [_device(device, state) for device in state.all_of(Device)],
+        "apps": apps,
+        "devices": [_device(device, state, apps) for device in state.all_of(Device)],
     }
 
 
-def _device(device: Device, state: State) -> dict[str, Any]:
+def _device(device: Device, state: State, order: list[str]) -> dict[str, Any]:
     apps: dict[tuple[str, Environment], dict[PushType, str]] = {}
     for token in state.all_of(DeviceToken):
         if token.device == device.name:
             apps.setdefault((token.bundle_id, token.environment), {})[token.type] = token.token
     # The flat keys repeat the first app's sandbox values.
-    order = sorted(apps, key=lambda app: app[1] is not Environment.SANDBOX)
+    ranked = sorted(apps, key=lambda app: (app[1] is not Environment.SANDBOX, order.index(app[0])))
     listed = [
         {"bundle_id": bundle_id, "environment": environment, "tokens": apps[bundle_id, environment]}
-        for bundle_id, environment in order
+        for bundle_id, environment in ranked
     ]
     first: dict[str, Any] = listed[0] if listed else {"bundle_id": None, "tokens": {}}
     return {

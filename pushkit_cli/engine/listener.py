@@ -22,10 +22,12 @@ from pushkit_cli.engine import announce, host, local, ready
 from pushkit_cli.engine.objects import stamp
 from pushkit_cli.engine.stage import Listener as Tell
 from pushkit_cli.engine.stage import Stage
-from pushkit_cli.errors import ConfigError, UsageError
+from pushkit_cli.engine.waiting import wait_for
+from pushkit_cli.errors import ConfigError, StoreError, UsageError
 from pushkit_cli.net.server import Server, bind
 from pushkit_cli.net.tls import server_context
 from pushkit_cli.phone.registry import DEFAULT_DEVICES, OS_VERSIONS, PLATFORMS, token_types
+from pushkit_cli.store.emulator_db import NAME as EMULATOR_DB
 from pushkit_cli.store.emulator_db import EmulatorDb
 from pushkit_cli.store.files import Home, remove, write_private
 
@@ -35,6 +37,8 @@ DEFAULT_APP = "com.example.pushkit"
 SANDBOX_PORT = 2197
 PRODUCTION_PORT = 2198
 _GRACE_S = 2.0
+_PROBED_S = 0.2
+"""Whoever looks for a listener holds its lock for a moment; one that runs holds it longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,7 @@ class _Identity:
     home: Home
     trust: local.Trust
     key: local.ProviderKey
+    apps: tuple[str, ...]
 
 
 def run(
@@ -101,18 +106,19 @@ def run(
         home.folder("run")
         lock = home.lock(ready.LOCK_FILE)
         stack.callback(lock.release)
-        if not lock.take(wait=False):
+        if not wait_for(lambda: lock.take(wait=False) or None, timeout=_PROBED_S):
             raise _second_listener(home)
+        remove(home.path / ready.RUN_FILE)  # a killed listener's: it would be taken for ours
         database = EmulatorDb(home)
         stack.callback(database.close)
-        world = World(
-            database.rows(),
-            policy=Policy(malformed_body=options.malformed_body),
-            seed=options.seed,
+        stage = Stage(_world(options, home, database), database, tell)
+        identity = _Identity(
+            home=home,
+            trust=local.ensure_trust(home),
+            key=_key(options, home),
+            apps=_apps(options, stage.world),
         )
-        stage = Stage(world, database, tell)
-        identity = _Identity(home=home, trust=local.ensure_trust(home), key=_key(options, home))
-        stage.apply([Started(), *_set_up(options, identity.key)])
+        stage.apply([Started(), *_set_up(options, identity.key, identity.apps)])
         asyncio.run(_serve(options, stage, identity, started, signals=signals))
         if stage.failure is not None:
             raise stage.failure
@@ -157,6 +163,17 @@ def _home(options: Options, stack: ExitStack) -> Home:
     return Home(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pushkit-"))))
 
 
+def _world(options: Options, home: Home, database: EmulatorDb) -> World:
+    policy = Policy(malformed_body=options.malformed_body)
+    try:
+        return World(database.rows(), policy=policy, seed=options.seed)
+    except (ValueError, TypeError) as error:
+        raise StoreError(
+            f"{home.path / EMULATOR_DB} holds a row that cannot be read: {error}",
+            hint="it is kept as it is; move it away to start afresh",
+        ) from error
+
+
 def _second_listener(home: Home) -> ConfigError:
     first = ready.find(home.path, None) or {}
     where = f" (process {first['pid']}, {first['endpoint']})" if first else ""
@@ -172,14 +189,19 @@ def _key(options: Options, home: Home) -> local.ProviderKey:
     return local.ensure_key(home, team_id=options.team_id, key_id=options.key_id or local.KEY_ID)
 
 
-def _set_up(options: Options, key: local.ProviderKey) -> Iterator[Input]:
+def _apps(options: Options, world: World) -> tuple[str, ...]:
+    """The apps of this run: those named, else those kept from earlier ones, else the default."""
+    kept = tuple(app.bundle_id for app in world.state.all_of(App))
+    return options.apps or kept or (DEFAULT_APP,)
+
+
+def _set_up(options: Options, key: local.ProviderKey, apps: tuple[str, ...]) -> Iterator[Input]:
     """The inputs that make the world what the command line says; the same again changes nothing."""
     yield Register(
         record=SigningKey(
             key_id=key.key_id, team_id=key.team_id, public_pem=key.public_pem.decode("ascii")
         )
     )
-    apps = options.apps or (DEFAULT_APP,)
     devices = options.devices or tuple(
         DeviceSpec(name=name, platform=platform) for name, platform in DEFAULT_DEVICES
     )
@@ -229,28 +251,30 @@ async def _serve(
     context = server_context(chain=identity.trust.chain_file, key=identity.trust.chain_key_file)
     server = Server(stage, context)
     stage.attach(server, failed=done.set)
-    with ExitStack() as stack:
-        addresses = {}
-        bound = _bind_both(options)
-        for environment, sockets in bound.items():
-            await server.start(environment, sockets)
-            addresses[environment] = announce.Address(
-                host="127.0.0.1", port=sockets[0].getsockname()[1]
-            )
-        said = _announce(identity, stage, addresses)
-        for path in _ready_files(options, identity.home):
-            write_private(path, json.dumps(said).encode("ascii"))
-            stack.callback(remove, path)
-        if signals:
-            stack.enter_context(host.stop_signals(loop, done.set))
+    try:
+        with ExitStack() as stack:
+            addresses = {}
+            bound = _bind_both(options)
+            for environment, sockets in bound.items():
+                await server.start(environment, sockets)
+                addresses[environment] = announce.Address(
+                    host="127.0.0.1", port=sockets[0].getsockname()[1]
+                )
+            said = _announce(identity, stage, addresses)
+            for path in _ready_files(options, identity.home):
+                write_private(path, json.dumps(said).encode("ascii"))
+                stack.callback(remove, path)
+            if signals:
+                stack.enter_context(host.stop_signals(loop, done.set))
 
-        def stop() -> None:
-            loop.call_soon_threadsafe(done.set)
+            def stop() -> None:
+                loop.call_soon_threadsafe(done.set)
 
-        started(Running(ready=said, stop=stop))
-        await done.wait()
-    await server.stop(grace=_GRACE_S)
-    stage.stop()
+            started(Running(ready=said, stop=stop))
+            await done.wait()
+    finally:
+        await server.stop(grace=_GRACE_S)
+        stage.stop()
 
 
 def _bind_both(options: Options) -> dict[Environment, list[socket.socket]]:
@@ -267,7 +291,11 @@ def _announce(
     identity: "_Identity", stage: Stage, addresses: dict[Environment, announce.Address]
 ) -> dict[str, Any]:
     facts = announce.describe(
-        stage.world.state, addresses=addresses, trust=identity.trust, key=identity.key
+        stage.world.state,
+        addresses=addresses,
+        trust=identity.trust,
+        key=identity.key,
+        first=identity.apps,
     )
     body = {
         "event": "ready",

@@ -87,6 +87,7 @@ class Plan:
     shots: tuple[Shot, ...]
     sample: dict[str, Any] | None
     cache: TokenCache
+    profile: str
     proxy: Proxy | None
     warnings: tuple[str, ...]
     team_ids: frozenset[str]
@@ -125,6 +126,7 @@ def plan(order: Order, setting: Setting) -> Plan:
         shots=tuple(_shot(order, kind, recipient, body, where) for recipient in recipients),
         sample=sample,
         cache=cache,
+        profile=setting.profile,
         proxy=_proxy(order, where, setting),
         warnings=() if warning is None else (warning,),
         team_ids=frozenset(entry.team_id for entry in setting.book.apps.values()),

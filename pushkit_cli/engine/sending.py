@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from pushkit_cli.apns import message
 from pushkit_cli.apns.hints import hint
 from pushkit_cli.apns.message import Outcome, Reply, Request
+from pushkit_cli.apns.push import fingerprint
 from pushkit_cli.apns.reasons import Retry, retry_class
 from pushkit_cli.engine import host, waiting
 from pushkit_cli.engine.planning import Plan, Shot
-from pushkit_cli.errors import ExitCode, NotSentError, UsageError
+from pushkit_cli.errors import ExitCode, NotSentError, StoreError, UsageError
 from pushkit_cli.net.sender import Exchange, exchange
 from pushkit_cli.net.tls import client_context
+from pushkit_cli.store.sender_db import History, Remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +29,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Every result of one command; `at` (RFC 3339) is when the last of them was known."""
+    """Every result of one command; `at` (RFC 3339) is when the last of them was known.
+
+    `warnings` are about what came after the answers, and change no exit code.
+    """
 
     results: tuple[Result, ...]
     at: str
     elapsed_ms: float
     exit_code: ExitCode
+    warnings: tuple[str, ...] = ()
 
 
 def dispatch(ready: Plan) -> Run:
@@ -49,9 +55,44 @@ def dispatch(ready: Plan) -> Run:
     ended = host.now()
     return Run(
         results=results,
+        warnings=_remember(ready, results, int(ended * 1000)),
         at=host.rfc3339(int(ended * 1000)),
         elapsed_ms=(ended - began) * 1000,
         exit_code=_exit_code(results),
+    )
+
+
+def _remember(ready: Plan, results: tuple[Result, ...], at_ms: int) -> tuple[str, ...]:
+    """Write the history, after the answers: a failure here is a warning."""
+    if ready.cache.home is None:  # said already: this home cannot be written
+        return ()
+    try:
+        history = History(ready.cache.home)
+        try:
+            history.add([_remembered(result, ready, at_ms) for result in results])
+        finally:
+            history.close()
+    except StoreError as error:
+        return (f"the history was not written: {error.message}",)
+    return ()
+
+
+def _remembered(result: Result, ready: Plan, at_ms: int) -> Remembered:
+    shot, reply = result.shot, result.reply
+    return Remembered(
+        at_ms=at_ms,
+        profile=ready.profile,
+        environment=str(ready.where.target),
+        app=shot.recipient.app or ready.app,
+        device=shot.recipient.name,
+        token_fp=fingerprint(shot.push.token),
+        type=str(shot.push.push_type),
+        topic=shot.push.topic,
+        payload=shot.push.payload,
+        outcome=str(reply.outcome),
+        status=reply.status,
+        reason=reply.reason,
+        apns_id=reply.apns_id,
     )
 
 

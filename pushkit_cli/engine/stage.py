@@ -80,6 +80,8 @@ class Stage:
 
     def feed(self, event: Input) -> None:
         """Add an input to the next turn, which takes all that were read before it runs."""
+        if self.failure is not None:  # the world is ahead of the disk: no turn may build on it
+            return
         self._inputs.append(event)
         if not self._scheduled:
             self._scheduled = True

@@ -92,7 +92,9 @@ def find(
     ]
     if not names:
         emulated = [one for one in fitting if one.is_emulated]
-        return (_only(emulated, push_type, target, listening).recipient(),)
+        # Of several apps the listener's first is meant: the one it names in its first lines.
+        first = [one for one in emulated if one.app == emulated[0].app]
+        return (_only(first, push_type, target, listening).recipient(),)
     return tuple(_named(name, known, fitting) for name in names)
 
 

@@ -68,11 +68,13 @@ def connect(
 ) -> ssl.SSLSocket:
     """Reach a host over TCP and TLS with HTTP/2, or say what stood in the way."""
     where = f"{endpoint.host}:{endpoint.port}"
+    deadline = time.monotonic() + timeout
     if proxy is None:
         plain = _reach(endpoint.host, endpoint.port, timeout)
     else:
         plain = _through(proxy, endpoint, timeout)
     try:
+        plain.settimeout(max(0.001, deadline - time.monotonic()))  # 0 would be: do not wait
         tls = context.wrap_socket(plain, server_hostname=endpoint.host)
     except ssl.SSLCertVerificationError as error:
         plain.close()

@@ -106,7 +106,12 @@ class EmulatorDb:
     def _prune(self, now_ms: int) -> None:
         self._since_prune = 0
         oldest = now_ms - JOURNAL_DAYS * 86_400_000
-        self._sql.execute("DELETE FROM journal WHERE at_ms < ?", (oldest,))
+        # In the order of time: the search ends at the first entry that stays.
+        self._sql.execute(
+            "DELETE FROM journal WHERE seq < coalesce("
+            "(SELECT seq FROM journal WHERE at_ms >= ? ORDER BY seq LIMIT 1), 0)",
+            (oldest,),
+        )
         self._sql.execute(
             "DELETE FROM journal WHERE seq <= coalesce("
             "(SELECT seq FROM journal WHERE push ORDER BY seq DESC LIMIT 1 OFFSET ?), 0)",

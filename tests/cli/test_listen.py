@@ -54,7 +54,8 @@ def test_state_is_kept_and_tokens_follow_from_the_seed(home: Path) -> None:
         pass
     with listening("--port", "0", "--app", "com.example.two") as (_, second):
         pass
-    assert second["apps"] == ["com.example.one", "com.example.two"]
+    assert second["apps"] == ["com.example.two", "com.example.one"], "this run's come first"
+    assert second["devices"][0]["bundle_id"] == "com.example.two"
     assert first["devices"][0]["apps"][0] in second["devices"][0]["apps"]
     with listening("--port", "0", "--ephemeral", "--seed", "7", "--app", "com.example.one") as (
         _,

@@ -1,0 +1,383 @@
+"""Every verdict that curl can bring about at a listener, as data: what is changed, who refuses."""
+
+import base64
+import json
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from pushkit_cli.apns import checks
+from pushkit_cli.apns.checks import Check
+from tests.interop.curl import (
+    Change,
+    bearing,
+    body,
+    device,
+    header,
+    method,
+    more,
+    options,
+    path,
+    pushing,
+    signed,
+    sized,
+    target,
+    to,
+    token_of,
+)
+from tests.interop.listening import (
+    APP,
+    KEY,
+    OTHER_APP,
+    OTHER_KEY,
+    OTHER_TEAM,
+    SECOND_KEY,
+    TEAM,
+)
+
+TOPIC = f"{APP}.voip"
+UUID = "6b29fc40-ca47-1067-b31d-00dd010662da"
+
+NOT_YET = {
+    checks.certificate_elsewhere: "the listener asks for no client certificate",
+    checks.key_elsewhere: "every key of the listener is good for both environments",
+    checks.unrelated_key: "every key of the listener is good for all apps of its team",
+    checks.expired_device_token: "no command lets a device token expire",
+    checks.unregistered_device_token: "no command removes an app or changes its token",
+}
+"""The rules that curl cannot reach, because the listener does not offer yet what they need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One push: what is answered, and whose check refuses it; `None` where it is accepted.
+
+    `first` are pushes on the same connection before it, which are accepted.
+    """
+
+    name: str
+    changes: tuple[Change, ...]
+    status: int = 200
+    reason: str | None = None
+    check: Check | None = None
+    first: tuple[tuple[Change, ...], ...] = ()
+
+
+def _refused(
+    status: int, reason: str, check: Check, **rows: Change | tuple[Change, ...]
+) -> tuple[Row, ...]:
+    return tuple(
+        Row(
+            name=name.replace("_", " "),
+            status=status,
+            reason=reason,
+            check=check,
+            changes=change if isinstance(change, tuple) else (change,),
+        )
+        for name, change in rows.items()
+    )
+
+
+def _accepted(**rows: tuple[Change, ...]) -> tuple[Row, ...]:
+    return tuple(Row(name=name.replace("_", " "), changes=row) for name, row in rows.items())
+
+
+def _reheaded(text: str, **changes: str) -> str:
+    """A provider token whose header says something else than what was signed."""
+    head, *rest = text.split(".")
+    said = json.loads(base64.urlsafe_b64decode(head + "=="))
+    other = json.dumps({**said, **changes}, separators=(",", ":")).encode()
+    return ".".join((base64.urlsafe_b64encode(other).rstrip(b"=").decode(), *rest))
+
+
+def _in_der(text: str) -> str:
+    """The same signature in ASN.1, as `openssl dgst -sign` writes it in Apple's shell recipe."""
+    signed_part, _, signature = text.rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    return f"{signed_part}.{base64.urlsafe_b64encode(der).rstrip(b'=').decode()}"
+
+
+def _spoilt(text: str) -> str:
+    return text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
+
+
+_alert = (token_of("alert"), pushing(APP, "alert", "10"))
+_anew = signed(age_s=60)
+
+REFUSED: tuple[Row, ...] = (
+    *_refused(
+        400,
+        "DuplicateHeaders",
+        checks.repeated_header,
+        the_same_topic_twice=more(("apns-topic", TOPIC)),
+        two_topics=more(("apns-topic", APP)),
+        two_provider_tokens=more(("authorization", "bearer a.b.c")),
+        an_unknown_header_twice=more(("x-trace", "1"), ("x-trace", "1")),
+        a_header_in_two_cases=more(("X-Trace", "1"), ("x-trace", "2")),
+    ),
+    *_refused(
+        404,
+        "BadPath",
+        checks.unknown_path,
+        the_root=path("/"),
+        another_folder=path("/3/devices/{token}"),
+        another_version=path("/2/device/{token}"),
+        a_slash_after_the_token=path("/3/device/{token}/"),
+        two_tokens=path("/3/device/{token}/{token}"),
+        a_broadcast=path(f"/4/broadcasts/apps/{APP}"),
+        upper_case=path("/3/DEVICE/{token}"),
+        a_way_around=path("/3/x/../device/{token}"),
+        two_slashes=path("//3/device/{token}"),
+        an_asterisk=(method("OPTIONS"), target("*")),
+        no_slash_in_front=target("3/device/00"),
+        a_whole_url=target("https://127.0.0.1/3/device/00"),
+    ),
+    *_refused(
+        405,
+        "MethodNotAllowed",
+        checks.other_method,
+        get=method("GET"),
+        put=options("-X", "PUT"),
+        delete=method("DELETE"),
+        patch=options("-X", "PATCH"),
+        post_in_lower_case=options("-X", "post"),
+    ),
+    *_refused(
+        403,
+        "MissingProviderToken",
+        checks.no_credential,
+        no_authorization=header("authorization", None),
+        an_empty_authorization=header("authorization", ""),
+        another_scheme=header("authorization", "Basic dXNlcjpwYXNz"),
+        bearer_of_nothing=header("authorization", "bearer"),
+    ),
+    *_refused(
+        403,
+        "InvalidProviderToken",
+        checks.bad_provider_token,
+        no_provider_token_at_all=header("authorization", "bearer hello"),
+        a_spoilt_signature=bearing(_spoilt),
+        a_changed_header=bearing(lambda text: _reheaded(text, cty="JWT")),
+        no_algorithm=bearing(lambda text: _reheaded(text, alg="none")),
+        another_algorithm=bearing(lambda text: _reheaded(text, alg="HS256")),
+        a_token_without_signature=bearing(lambda text: text.rpartition(".")[0] + "."),
+        an_unknown_key_id=signed(key_id="UNKNOWNKEY", by=KEY),
+        team_id_and_key_id_swapped=signed(team_id=KEY, key_id=TEAM, by=KEY),
+        the_key_of_another_team=signed(team_id=OTHER_TEAM, key_id=KEY),
+        a_signature_by_another_key=signed(key_id=KEY, by=SECOND_KEY),
+    ),
+    Row(
+        name="a second team on the connection",
+        status=403,
+        reason="InvalidProviderToken",
+        check=checks.second_team,
+        first=((),),
+        changes=(
+            signed(team_id=OTHER_TEAM, key_id=OTHER_KEY),
+            token_of("voip", app=OTHER_APP),
+            header("apns-topic", f"{OTHER_APP}.voip"),
+        ),
+    ),
+    *_refused(
+        403,
+        "ExpiredProviderToken",
+        checks.expired_provider_token,
+        a_token_of_more_than_an_hour=signed(age_s=3700),
+        a_token_of_tomorrow=signed(age_s=-86_400),
+    ),
+    Row(
+        name="a second provider token on the connection",
+        status=429,
+        reason="TooManyProviderTokenUpdates",
+        check=checks.too_many_new_tokens,
+        first=((), ()),
+        changes=(_anew,),
+    ),
+    *_refused(
+        400,
+        "BadMessageId",
+        checks.bad_apns_id,
+        no_uuid=header("apns-id", "1"),
+        a_uuid_without_hyphens=header("apns-id", UUID.replace("-", "")),
+        a_uuid_in_braces=header("apns-id", f"{{{UUID}}}"),
+        an_empty_id=header("apns-id", ""),
+    ),
+    *_refused(
+        400,
+        "BadExpirationDate",
+        checks.bad_expiration,
+        a_word=header("apns-expiration", "soon"),
+        a_fraction=header("apns-expiration", "1.5"),
+        a_moment_before_1970=header("apns-expiration", "-1"),
+        a_date=header("apns-expiration", "2026-11-23T00:00:00Z"),
+    ),
+    *_refused(
+        400,
+        "BadPriority",
+        checks.bad_priority,
+        priority_2=header("apns-priority", "2"),
+        priority_11=header("apns-priority", "11"),
+        priority_010=header("apns-priority", "010"),
+        priority_high=header("apns-priority", "high"),
+    ),
+    *_refused(
+        400,
+        "BadCollapseId",
+        checks.long_collapse_id,
+        a_collapse_id_of_65_bytes=header("apns-collapse-id", "c" * 65),
+        a_collapse_id_of_33_letters_in_66_bytes=header("apns-collapse-id", "é" * 33),
+    ),
+    *_refused(
+        400,
+        "MissingDeviceToken",
+        checks.no_device_token,
+        no_token=path("/3/device/"),
+        no_token_and_no_slash=path("/3/device"),
+    ),
+    *_refused(
+        400,
+        "PayloadEmpty",
+        checks.empty_body,
+        an_empty_body=body(b""),
+        no_body=(body(None), options("-X", "POST")),
+    ),
+    *_refused(
+        413,
+        "PayloadTooLarge",
+        checks.large_body,
+        a_voip_body_of_5121_bytes=sized(5121),
+        an_alert_of_4097_bytes=(*_alert, sized(4097)),
+        a_voip_body_of_a_megabyte=sized(2**20),
+    ),
+    *_refused(
+        400,
+        "PayloadEmpty",
+        checks.malformed_body,
+        half_an_object=body(b'{"aps":'),
+        a_form=body(b"hello=world"),
+        no_utf8=body(b'{"a":"\xff"}'),
+        brackets_deeper_than_a_stack=body(b"[" * 5120),
+    ),
+    *_refused(
+        400,
+        "MissingTopic",
+        checks.no_topic,
+        no_topic=header("apns-topic", None),
+        an_empty_topic=header("apns-topic", ""),
+    ),
+    *_refused(
+        400,
+        "BadTopic",
+        checks.bad_topic,
+        two_suffixes=header("apns-topic", f"{TOPIC}.voip"),
+        a_topic_with_a_blank=header("apns-topic", "com example"),
+        a_topic_of_256_letters=header("apns-topic", "a" * 256),
+    ),
+    *_refused(
+        400,
+        "BadDeviceToken",
+        checks.bad_device_token,
+        an_odd_number_of_digits=device("5f5"),
+        no_hexadecimal=device("not-a-token"),
+        a_query_after_the_token=path("/3/device/{token}?x=1"),
+        an_escaped_digit=path("/3/device/%35f"),
+        a_token_of_101_bytes=device("5f" * 101),
+        a_token_in_angles=target("/3/device/<5f5f>"),
+    ),
+    *_refused(
+        400,
+        "BadDeviceToken",
+        checks.unknown_device_token,
+        a_token_nobody_was_issued=device("5f" * 32),
+        a_production_token=token_of("voip", environment="production"),
+        a_sandbox_token_in_production=to("production"),
+    ),
+    *_refused(
+        400,
+        "TopicDisallowed",
+        checks.foreign_topic,
+        an_app_nobody_registered=header("apns-topic", "com.example.nobody.voip"),
+        an_app_of_another_team=(
+            token_of("voip", app=OTHER_APP),
+            header("apns-topic", f"{OTHER_APP}.voip"),
+        ),
+    ),
+    *_refused(
+        400,
+        "DeviceTokenNotForTopic",
+        checks.token_of_other_topic,
+        the_apps_alert_token=token_of("alert"),
+        the_voip_token_for_an_alert=pushing(APP, "alert", "10"),
+        the_token_of_another_app=token_of("voip", app=OTHER_APP),
+    ),
+    *_refused(
+        400,
+        "InvalidPushType",
+        checks.bad_push_type,
+        an_alert_on_the_voip_topic=header("apns-push-type", "alert"),
+        an_unknown_type=header("apns-push-type", "sms"),
+        another_case=header("apns-push-type", "VoIP"),
+        an_empty_type=header("apns-push-type", ""),
+    ),
+    *_refused(
+        400,
+        "BadPriority",
+        checks.priority_of_type,
+        a_background_push_with_priority_10=(token_of("alert"), pushing(APP, "background", "10")),
+    ),
+)
+
+ACCEPTED: tuple[Row, ...] = (
+    *_accepted(
+        a_voip_push=(),
+        a_voip_body_of_5120_bytes=(sized(5120),),
+        an_alert_of_4096_bytes=(*_alert, sized(4096)),
+        an_empty_object=(body(b"{}"),),
+        a_background_push=(token_of("alert"), pushing(APP, "background", "5")),
+        a_complication=(
+            token_of("complication"),
+            pushing(f"{APP}.complication", "complication", "10"),
+        ),
+        a_file_provider=(
+            token_of("fileprovider"),
+            pushing(f"{APP}.pushkit.fileprovider", "fileprovider", "10"),
+            body(b'{"container-identifier":"NSFileProviderWorkingSetContainerItemIdentifier"}'),
+        ),
+        push_to_talk=(token_of("pushtotalk"), pushing(f"{APP}.voip-ptt", "pushtotalk", "10")),
+        the_topic_alone=(
+            header("apns-push-type", None),
+            header("apns-priority", None),
+            header("apns-expiration", None),
+        ),
+        priority_1=(header("apns-priority", "1"),),
+        an_expiration_to_come=(header("apns-expiration", "4000000000"),),
+        a_collapse_id_of_64_bytes=(header("apns-collapse-id", "c" * 64),),
+        cookies_which_may_come_twice=(more(("cookie", "a=1"), ("cookie", "b=2")),),
+        an_unknown_header=(more(("x-trace", "1")),),
+        bearer_in_capitals=(
+            lambda ask, listener: header("authorization", f"Bearer {listener.provider_token()}")(
+                ask, listener
+            ),
+        ),
+        a_signature_in_der=(bearing(_in_der),),
+        a_token_of_59_minutes=(signed(age_s=3540),),
+        another_key_of_the_team=(signed(key_id=SECOND_KEY),),
+        another_team_for_its_own_app=(
+            signed(team_id=OTHER_TEAM, key_id=OTHER_KEY),
+            token_of("voip", app=OTHER_APP),
+            header("apns-topic", f"{OTHER_APP}.voip"),
+        ),
+        a_token_in_upper_case=(
+            lambda ask, listener: device(listener.token("voip").upper())(ask, listener),
+        ),
+        production=(token_of("voip", environment="production"), to("production")),
+    ),
+    Row(name="a second push on the connection", first=((),), changes=()),
+    Row(
+        name="both keys of a team on the connection",
+        first=((), (signed(key_id=SECOND_KEY),)),
+        changes=(),
+    ),
+    Row(name="pushes of two types on the connection", first=((),), changes=_alert),
+)
