@@ -49,7 +49,8 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.CONFIG: "configuration, credentials, port, disk",
         ExitCode.UNKNOWN: "unknown: sent, no answer heard; again may ring a phone twice",
         ExitCode.TIMEOUT: "a wait ran out",
-        ExitCode.INTERRUPTED: "stopped by SIGINT",
+        ExitCode.INTERRUPTED: "stopped by SIGINT before the work was done",
+        ExitCode.TERMINATED: "stopped by SIGTERM before the work was done",
     }
 )
 """What each code that a command can leave with today means."""

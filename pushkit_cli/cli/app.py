@@ -12,6 +12,7 @@ import click
 
 from pushkit_cli import __version__
 from pushkit_cli.cli.render import COLOURS, Terminal
+from pushkit_cli.engine.host import Terminated, raise_on_sigterm
 from pushkit_cli.errors import ExitCode, PushkitError
 
 
@@ -110,6 +111,7 @@ def cli(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    raise_on_sigterm()
     sys.exit(int(run(given, os.environ)))
 
 
@@ -127,6 +129,8 @@ def run(arguments: list[str], variables: Mapping[str, str]) -> int:
         code = terminal.failed("usage", error.format_message(), None, ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
         code = terminal.failed("interrupted", "interrupted", None, ExitCode.INTERRUPTED)
+    except Terminated:
+        code = terminal.failed("terminated", "terminated", None, ExitCode.TERMINATED)
     except Exception as error:  # the boundary: a traceback is for those who ask for it
         if variables.get("PUSHKIT_DEBUG") == "1":
             raise

@@ -94,6 +94,11 @@ class Terminal:
         if loud or not self.quiet:
             self._write(sys.stderr, line)
 
+    def detail(self, line: str) -> None:
+        """What only `--verbose` says, to stderr."""
+        if self.verbose:
+            self._write(sys.stderr, line)
+
     def paint(self, text: str, colour: str, *, stream: TextIO | None = None) -> str:
         """Colour that means nothing the words do not say."""
         if not self._coloured(stream or sys.stdout):

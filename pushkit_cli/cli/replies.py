@@ -32,6 +32,21 @@ def heading(plan: "Plan", terminal: "Terminal") -> str:
     return "  ".join(words)
 
 
+def detail_lines(plan: "Plan", terminal: "Terminal") -> Iterator[str]:
+    """How the pushes get there, for `--verbose`: trust, proxy, credential, patience."""
+    trust = plan.where.cacert
+    yield f"endpoint  {plan.where.endpoint}"
+    yield f"trust     {'the system' if trust is None else terminal.show(str(trust), limit=400)}"
+    yield f"proxy     {plan.proxy or 'none'}"
+    if plan.signer.certificate is not None:
+        chain = str(plan.signer.certificate.chain_file)
+        yield f"signs     certificate {terminal.show(chain, limit=400)}"
+    else:
+        ids = f"{plan.signer.key_id} of team {plan.signer.team_id}"
+        yield f"signs     key {terminal.show(ids)}"
+    yield f"patience  {plan.timeout:g} s, {plan.retries} retries of what was not sent"
+
+
 def sample_line(plan: "Plan") -> str | None:
     """What the body is where none was given; every word of it is ours."""
     if plan.sample is None:

@@ -144,6 +144,8 @@ def command(
 
     planned = plan(order_from(options), terminal.setting())
     terminal.say(replies.heading(planned, terminal))
+    for line in replies.detail_lines(planned, terminal):
+        terminal.detail(line)
     for warning in planned.warnings:
         terminal.warn(warning)
     if shown_as is not None:

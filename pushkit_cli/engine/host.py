@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     import asyncio
+    from types import FrameType
 
 
 def now() -> float:
@@ -31,6 +32,19 @@ def rfc3339(at_ms: int) -> str:
     """Unix milliseconds as RFC 3339 in UTC."""
     at = datetime.fromtimestamp(at_ms / 1000, tz=UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Terminated(BaseException):
+    """SIGTERM came; raised where the program stands, so that what it has begun is cleaned up."""
+
+
+def raise_on_sigterm() -> None:
+    """From now on SIGTERM is an exception, as SIGINT is."""
+
+    def on_signal(_number: int, _frame: "FrameType | None") -> NoReturn:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, on_signal)
 
 
 @contextmanager
