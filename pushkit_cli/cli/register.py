@@ -14,7 +14,6 @@ from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from pushkit_cli.engine.registered import Item
-    from pushkit_cli.store.keystore import Drawer, TokenCache
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _KINDS = ("app", "key", "device", "export-token")
@@ -52,7 +51,7 @@ def key(terminal: Terminal, /, file: Path, team_id: str | None, key_id: str | No
     """Keep a signing key (FILE.p8, or - for standard input) after checking it."""
     from pushkit_cli.engine.registering import register_key
 
-    drawer, _ = _drawer(terminal)
+    drawer = terminal.setting().cabinet().drawer
     named, change = register_key(
         drawer,
         _bytes(file),
@@ -82,14 +81,13 @@ def app(terminal: Terminal, /, bundle_id: str, env: str, replacing: bool, **give
     """Register an app: what signs for it, or nothing more than its name for the emulator."""
     from pushkit_cli.engine import emulated
     from pushkit_cli.engine.registering import Change, check_bundle_id, register_app
-    from pushkit_cli.store.files import Home
 
     check_bundle_id(bundle_id)
     if not any(given.values()):
-        changed = emulated.register_app(Home(terminal.home), bundle_id)
+        changed = emulated.register_app(terminal.setting().cabinet().home, bundle_id)
         done = Change.registered if changed else Change.unchanged
         return _said(terminal, "app", bundle_id, done, environment="local")
-    drawer, _ = _drawer(terminal)
+    drawer = terminal.setting().cabinet().drawer
     change = register_app(
         drawer,
         bundle_id,
@@ -130,10 +128,9 @@ def device(terminal: Terminal, /, name: str, token: str | None, **given: Any) ->
 def _emulated(terminal: Terminal, name: str, given: dict[str, Any]) -> int:
     from pushkit_cli.engine import emulated
     from pushkit_cli.engine.registering import Change, check_bundle_id
-    from pushkit_cli.store.files import Home
 
     changed, tokens = emulated.register_device(
-        Home(terminal.home),
+        terminal.setting().cabinet().home,
         name,
         app=check_bundle_id(given["app"]),
         platform=given["platform"],
@@ -158,7 +155,7 @@ def _recorded(terminal: Terminal, name: str, token: str, given: dict[str, Any]) 
         )
     if len(given["kinds"]) != 1:
         raise UsageError("a token is for one push type", hint="--type voip")
-    drawer, _ = _drawer(terminal)
+    drawer = terminal.setting().cabinet().drawer
     change = register_device(
         drawer,
         name,
@@ -181,9 +178,13 @@ def use_key(terminal: Terminal, /, key_id: str, team_id: str | None, env: str) -
     from pushkit_cli.engine.registering import Change
     from pushkit_cli.engine.registering import use_key as rotate
 
-    drawer, cache = _drawer(terminal)
+    cabinet = terminal.setting().cabinet()
     apps = rotate(
-        drawer, cache, key_id, team_id=_needed(team_id, "--team-id"), environment=Environment(env)
+        cabinet.drawer,
+        cabinet.cache,
+        key_id,
+        team_id=_needed(team_id, "--team-id"),
+        environment=Environment(env),
     )
     for name in apps:
         _said(terminal, "app", name, Change.registered, key_id=key_id, environment=env)
@@ -207,7 +208,7 @@ def export_token(
     from pushkit_cli.engine.registering import check_bundle_id, register_export_token
 
     raw = terminal.ask_secret("Data export token") if token_file is None else _bytes(token_file)
-    drawer, _ = _drawer(terminal)
+    drawer = terminal.setting().cabinet().drawer
     change = register_export_token(drawer, check_bundle_id(app), dataset, raw, replacing=replacing)
     return _said(terminal, "export-token", f"{app}/{dataset}", change)
 
@@ -250,17 +251,9 @@ def remove(terminal: Terminal, /, kind: str, name: str) -> int:
     from pushkit_cli.engine import registered
     from pushkit_cli.engine.registering import Change
 
-    drawer, cache = _drawer(terminal)
-    registered.remove(terminal.setting(), drawer, cache, kind, name)
+    cabinet = terminal.setting().cabinet()
+    registered.remove(terminal.setting(), cabinet, kind, name)
     return _said(terminal, kind, name, Change.removed)
-
-
-def _drawer(terminal: Terminal) -> "tuple[Drawer, TokenCache]":
-    from pushkit_cli.store.files import Home
-    from pushkit_cli.store.keystore import Drawer, TokenCache
-
-    home = Home(terminal.home)
-    return Drawer(home, terminal.profile), TokenCache(home)
 
 
 def _bytes(path: Path) -> bytes:

@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pushkit_cli.engine import emulated
-from pushkit_cli.engine.setting import Setting
+from pushkit_cli.engine.setting import Cabinet, Setting
 from pushkit_cli.errors import UsageError
 from pushkit_cli.store.book import Book
 from pushkit_cli.store.files import Home
-from pushkit_cli.store.keystore import Drawer, TokenCache
 
 KINDS = ("app", "key", "device", "export-token")
 
@@ -100,8 +99,9 @@ def find(setting: Setting, kind: str, name: str) -> Item:
     )
 
 
-def remove(setting: Setting, drawer: Drawer, cache: TokenCache, kind: str, name: str) -> None:
+def remove(setting: Setting, cabinet: Cabinet, kind: str, name: str) -> None:
     """Remove a thing and every copy of its secrets. Raises UsageError where it is not there."""
+    drawer = cabinet.drawer
     with drawer.lock():
         book = drawer.book()
         if kind == "export-token":
@@ -115,11 +115,12 @@ def remove(setting: Setting, drawer: Drawer, cache: TokenCache, kind: str, name:
             raise _unknown(kind, name, setting)
         left = {key: value for key, value in table.items() if key != name}
         field = {"app": "apps", "key": "keys", "device": "devices"}[kind]
-        _remove_secrets(drawer, cache, book, kind, name)
+        _remove_secrets(cabinet, book, kind, name)
         drawer.write_book(replace(book, **{field: left}))  # type: ignore[arg-type]
 
 
-def _remove_secrets(drawer: Drawer, cache: TokenCache, book: Book, kind: str, name: str) -> None:
+def _remove_secrets(cabinet: Cabinet, book: Book, kind: str, name: str) -> None:
+    drawer, cache = cabinet.drawer, cabinet.cache
     if kind == "app":
         drawer.remove_certificate(name)
     if kind != "key":

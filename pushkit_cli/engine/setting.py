@@ -13,9 +13,18 @@ from pushkit_cli.store.files import Home
 from pushkit_cli.store.keystore import Drawer, TokenCache
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cabinet:
+    """A home that was opened for writing: made where it was missing."""
+
+    home: Home
+    drawer: Drawer
+    cache: TokenCache
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """The world outside as one value. Nothing here makes a home where there is none."""
+    """The world outside as one value. Only `cabinet` and `token_cache` make a home."""
 
     home: Path
     variables: Mapping[str, str]
@@ -44,6 +53,11 @@ class Setting:
     def drawer(self) -> Drawer | None:
         """The profile's drawer, `None` while there is no home."""
         return Drawer(Home(self.home), self.profile) if self.home.is_dir() else None
+
+    def cabinet(self) -> Cabinet:
+        """The home, the profile's drawer and the kept tokens, to be written to."""
+        home = Home(self.home)
+        return Cabinet(home=home, drawer=Drawer(home, self.profile), cache=TokenCache(home))
 
     @cached_property
     def book(self) -> Book:
