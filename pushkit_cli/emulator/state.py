@@ -26,11 +26,18 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A provider's key, its public half alone."""
+    """A provider's key, its public half alone.
+
+    `environment` `None`: good for both. `topics` `None`: for every app of the team; else bundle
+    ids, and `related` is the one other key that may be used on the same connection.
+    """
 
     key_id: str
     team_id: str
     public_pem: str
+    environment: Environment | None = None
+    topics: tuple[str, ...] | None = None
+    related: str | None = None
 
     @property
     def key(self) -> str:
@@ -40,7 +47,12 @@ class SigningKey:
     def as_known(self) -> Key:
         """The key as the law wants it."""
         return Key(
-            key_id=self.key_id, team_id=self.team_id, public_pem=self.public_pem.encode("ascii")
+            key_id=self.key_id,
+            team_id=self.team_id,
+            public_pem=self.public_pem.encode("ascii"),
+            environment=self.environment,
+            topics=None if self.topics is None else frozenset(self.topics),
+            related=self.related,
         )
 
 
@@ -132,7 +144,12 @@ _KINDS: Mapping[str, type[Record]] = {
     "process": Process,
     "handling": Handling,
 }
-_TYPED = {"type": PushType, "environment": Environment, "state": TokenState}
+_TYPED = {
+    "type": PushType,
+    "environment": Environment,
+    "state": TokenState,
+    "topics": tuple,
+}
 
 
 def to_row(record: Record) -> Row:
@@ -146,7 +163,8 @@ def from_row(key: str, row: Row) -> Record:
     if kind is None:
         raise ValueError(f"no record is called {key}")
     values: dict[str, Any] = {
-        name: _TYPED[name](value) if name in _TYPED else value for name, value in row.items()
+        name: _TYPED[name](value) if name in _TYPED and value is not None else value
+        for name, value in row.items()
     }
     return kind(**values)
 

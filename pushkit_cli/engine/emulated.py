@@ -11,7 +11,7 @@ from pushkit_cli.engine import local, ready
 from pushkit_cli.engine.stage import Stage
 from pushkit_cli.errors import ConfigError, UsageError
 from pushkit_cli.phone.registry import OS_VERSIONS, PLATFORMS, token_types
-from pushkit_cli.store.emulator_db import EmulatorDb
+from pushkit_cli.store.emulator_db import NAME, EmulatorDb
 from pushkit_cli.store.files import Home
 
 
@@ -73,6 +73,8 @@ def register_device(
 
 def listed(home: Home) -> tuple[list[str], list[str]]:
     """Apps and devices the emulator knows."""
+    if not (home.path / NAME).exists():
+        return [], []
     state = _read(home)
     return (
         [app.bundle_id for app in state.state.all_of(App)],
