@@ -80,7 +80,7 @@ class ServerConnection:
         self._preface = b""
         self._greeted = False
         self._arriving: dict[int, _Arriving] = {}
-        self._unanswered: set[int] = set()
+        self._unanswered: dict[int, bool] = {}  # whether the answer may have a body
         self._writing: set[int] = set()
         self._last = 0
         self._extra = b""
@@ -124,12 +124,13 @@ class ServerConnection:
             return
         match act:
             case Respond(stream=stream, response=response) if stream in self._unanswered:
-                self._unanswered.discard(stream)
+                # An answer to HEAD has no content (RFC 9110, 9.3.2).
+                body = response.body if self._unanswered.pop(stream) else b""
                 headers = [(b":status", str(response.status).encode()), *response.headers]
-                self._h2.send_headers(stream, headers, end_stream=not response.body)
-                if response.body:
+                self._h2.send_headers(stream, headers, end_stream=not body)
+                if body:
                     self._writing.add(stream)
-                    self._outbox.put(stream, response.body)
+                    self._outbox.put(stream, body)
                     self._pump()
             case GoAway(debug=debug):
                 self._goaway(0, debug)
@@ -176,7 +177,7 @@ class ServerConnection:
                 return self._whole(stream)
             case StreamReset(stream_id=int() as stream):
                 self._arriving.pop(stream, None)
-                self._unanswered.discard(stream)
+                self._unanswered.pop(stream, None)
                 self._writing.discard(stream)
                 self._outbox.drop(stream)
             case RemoteSettingsChanged():
@@ -193,8 +194,8 @@ class ServerConnection:
         entry = self._arriving.pop(stream, None)
         if entry is None:
             return []
-        self._unanswered.add(stream)
         request = Request(headers=entry.headers, body=bytes(entry.kept), body_size=entry.size)
+        self._unanswered[stream] = request.method != "HEAD"
         return [Received(stream=stream, request=request)]
 
     def _pump(self) -> None:
