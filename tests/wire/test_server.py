@@ -195,8 +195,8 @@ def test_an_answer_to_head_has_no_body() -> None:
     client.answer = REFUSAL
     asked = [(name, b"HEAD" if name == b":method" else value) for name, value in post().headers]
     client.say(headers(1, Encoder().encode(asked), end=True))
-    (answer,) = client.heard.messages.values()
-    assert (client.statuses, answer.body, answer.ended) == ({1: b"400"}, b"", True)
+    answer = client.heard.messages[1]
+    assert (client.statuses[1], answer.body, answer.ended) == (b"400", b"", True)
 
 
 def test_an_act_on_a_stream_that_is_gone_is_harmless() -> None:
