@@ -1,0 +1,89 @@
+"""The duty to report a call: which call, and the two ways an app is terminated."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pushkit_cli.apns.facts import Basis
+from pushkit_cli.apns.push import PushType
+from pushkit_cli.phone import calls
+from pushkit_cli.phone.events import DeviceEvent, Happening
+from tests.law import BUNDLE
+
+OF = DeviceEvent(
+    event=Happening.DELIVERED,
+    push_id="p1",
+    device="iphone",
+    app=BUNDLE,
+    type=PushType.voip,
+    call_id="c1",
+)
+
+
+@pytest.mark.parametrize(
+    ("payload", "call"),
+    [
+        ({"callUUID": "a"}, "a"),
+        ({"uuid": "b"}, "b"),
+        ({"callId": "c"}, "c"),
+        ({"call_id": "d"}, "d"),
+        ({"call_id": "d", "callId": "c", "uuid": "b", "callUUID": "a"}, "a"),
+        ({"callUUID": 1, "uuid": "b"}, "b"),
+        ({"callUUID": ""}, ""),
+        ({"calluuid": "a"}, None),
+        ({"aps": {"callUUID": "a"}}, None),
+        ({}, None),
+        ([{"callUUID": "a"}], None),
+        ("callUUID", None),
+        (None, None),
+    ],
+)
+def test_a_body_names_its_call(payload: Any, call: str | None) -> None:
+    assert calls.call_id(payload) == call
+
+
+@pytest.mark.parametrize(
+    ("payload", "who"),
+    [
+        ({"handle": "+15550100"}, "+15550100"),
+        ({"handle": 15550100}, None),
+        ({"Handle": "x"}, None),
+        ({}, None),
+        (["handle"], None),
+        (None, None),
+    ],
+)
+def test_a_body_names_who_calls(payload: Any, who: str | None) -> None:
+    assert calls.caller(payload) == who
+
+
+def test_a_report_says_who_called_and_how_soon() -> None:
+    said = calls.reported(OF, after_s=0.4126, handle="+15550100")
+    detail = "call from +15550100 reported in 413 ms"
+    assert said == replace(OF, event=Happening.CALL_REPORTED, detail=detail)
+    unnamed = calls.reported(OF, after_s=0.0, handle=None)
+    assert unnamed.detail == "call reported in 0 ms"
+
+
+def test_the_first_check_terminates_with_the_exception_of_pushkit() -> None:
+    said = calls.returned_without_report(OF)
+    assert said.event is Happening.TERMINATED
+    assert (said.reason, said.basis) == ("NSInternalInconsistencyException", Basis.DOCUMENTED)
+    assert "never posted an incoming call" in (said.detail or "")
+
+
+def test_the_second_check_terminates_with_the_code_of_the_call_service() -> None:
+    said = calls.overdue(OF)
+    assert said.event is Happening.TERMINATED
+    assert (said.reason, said.basis) == ("0xBAADCA11", Basis.OBSERVED)
+    assert said.detail == "no call was reported within 7 s of delivery"
+
+
+def test_both_checks_name_the_push_and_the_call() -> None:
+    for said in (calls.overdue(OF), calls.returned_without_report(OF)):
+        assert (said.push_id, said.device, said.app, said.call_id) == ("p1", "iphone", BUNDLE, "c1")
+
+
+def test_the_second_check_comes_seven_seconds_after_delivery() -> None:
+    assert calls.REPORT_WITHIN_S == 7.0
