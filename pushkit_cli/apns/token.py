@@ -121,7 +121,10 @@ def verify(token: ProviderToken, public_pem: bytes) -> TokenFault | None:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-    key = serialization.load_pem_public_key(public_pem)
+    try:
+        key = serialization.load_pem_public_key(public_pem)
+    except ValueError:
+        return TokenFault(detail="the registered key cannot be read")
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         return TokenFault(detail="the registered key is not P-256")
     signature = token.signature

@@ -37,7 +37,7 @@ def detail_lines(plan: "Plan", terminal: "Terminal") -> Iterator[str]:
     trust = plan.where.cacert
     yield f"endpoint  {plan.where.endpoint}"
     yield f"trust     {'the system' if trust is None else terminal.show(str(trust), limit=400)}"
-    yield f"proxy     {plan.proxy or 'none'}"
+    yield f"proxy     {'none' if plan.proxy is None else terminal.show(str(plan.proxy))}"
     if plan.signer.certificate is not None:
         chain = str(plan.signer.certificate.chain_file)
         yield f"signs     certificate {terminal.show(chain, limit=400)}"

@@ -32,6 +32,8 @@ def command(terminal: Terminal, /, app: str | None, env: str | None, header: boo
     if warning is not None:
         terminal.warn(warning)
     found = who.provider_token(cache)
+    if cache.trouble is not None:
+        terminal.warn(cache.trouble)
     if found is None:
         raise ConfigError(
             "this app signs with a certificate, which needs no provider token",

@@ -219,6 +219,9 @@ class World:
         handling = self.state.handling(event.handling)
         if handling is None:  # too late: it was killed
             return
+        if handling.kill_at is not None and now >= handling.kill_at:
+            yield from self._overdue(now)  # it came before the Tick, and after the deadline
+            return
         yield self._drop(handling)
         if handling.kill_at is None:
             return
@@ -247,6 +250,14 @@ class World:
         )
         if self.state.is_running(process):
             yield self._drop(process)
+        for other in self.state.all_of(Handling):  # what else the app was busy with died with it
+            if (other.device, other.bundle_id, other.environment) == (
+                process.device,
+                process.bundle_id,
+                process.environment,
+            ):
+                yield self._drop(other)
+                yield KillApp(handling=other.id)
 
     def _interrupted(self) -> Iterator[Effect]:
         """What the last listener left in the middle is over; no app of it is running any more."""

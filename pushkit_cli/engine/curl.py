@@ -7,7 +7,7 @@ from pushkit_cli.engine.planning import Plan, Shot
 
 def pipeline(shot: Shot, plan: Plan) -> str:
     """`pushkit token --header | curl …`: it sends the same request, and holds no secret."""
-    words = ["curl", "--http2", "--silent", "--show-error", "--include"]
+    words = ["curl", "--http2", "--silent", "--show-error", "--include", *_proxy(plan)]
     if plan.where.cacert is not None:
         words += ["--cacert", str(plan.where.cacert)]
     files = plan.signer.certificate
@@ -22,11 +22,19 @@ def pipeline(shot: Shot, plan: Plan) -> str:
             path = text
         elif not name.startswith(b":"):
             words += ["-H", f"{name.decode('ascii')}: {text}"]
-    words += ["--data-binary", shot.push.payload.decode("utf-8", "replace")]
+    words += ["--data-raw", shot.push.payload.decode("utf-8", "replace")]
     words.append(f"{plan.where.endpoint}{path}")
     sending = " ".join(shlex.quote(word) for word in words)
     if files is not None:
         return sending
+    profile = [] if plan.profile == "default" else ["--profile", plan.profile]
     app = [] if plan.app is None else ["--app", plan.app]
-    minting = ["pushkit", "token", "--header", *app, "--env", str(plan.where.target)]
+    minting = ["pushkit", *profile, "token", "--header", *app, "--env", str(plan.where.target)]
     return f"{shlex.join(minting)} | {sending}"
+
+
+def _proxy(plan: Plan) -> list[str]:
+    """The proxy, unless it has a password: curl then finds that in HTTPS_PROXY, as we do."""
+    if plan.proxy is None:
+        return ["--noproxy", "*"]
+    return [] if plan.proxy.credentials else ["--proxy", f"http://{plan.proxy}"]

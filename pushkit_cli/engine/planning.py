@@ -114,7 +114,7 @@ def plan(order: Order, setting: Setting) -> Plan:
     where = place(
         target, endpoint=order.endpoint, cacert=order.cacert, setting=setting, listener=listener
     )
-    check_may_sign(where.endpoint, order.send_key_to)
+    _check_may_sign(order, where)
     app = order.app or recipients[0].app
     who = signer(where, app=app, setting=setting, listener=listener)
     body, sample = _body(order, kind, recipients)
@@ -135,6 +135,17 @@ def plan(order: Order, setting: Setting) -> Plan:
         retries=order.retries,
         lint=order.lint,
     )
+
+
+def _check_may_sign(order: Order, where: Where) -> None:
+    """A foreign host is named twice on the command line: no variable points a key at it."""
+    check_may_sign(where.endpoint, order.send_key_to)
+    host_name = where.endpoint.host
+    if order.endpoint is None and not (is_apple(host_name) or is_loopback(host_name)):
+        raise UsageError(
+            f"a variable names {host_name}, and a provider token follows no variable there",
+            hint=f"if that is what you want, add --endpoint {where.endpoint}",
+        )
 
 
 def _proxy(order: Order, where: Where, setting: Setting) -> Proxy | None:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pushkit_cli.apns.push import Environment
 from pushkit_cli.engine import emulated
+from pushkit_cli.engine.registering import certificate_name
 from pushkit_cli.engine.setting import Cabinet, Setting
 from pushkit_cli.errors import UsageError
 from pushkit_cli.store.book import Book
@@ -31,8 +33,8 @@ def items(setting: Setting, *, with_emulated: bool = True) -> list[Item]:
             Item(kind="export-token", name=f"{app}/{dataset}", facts={"dataset": dataset})
             for app, dataset in drawer.export_tokens()
         ]
-        if with_emulated:
-            found += _emulated(Home(setting.home))
+    if with_emulated and setting.home.is_dir():
+        found += _emulated(Home(setting.home))
     return found
 
 
@@ -115,21 +117,18 @@ def remove(setting: Setting, cabinet: Cabinet, kind: str, name: str) -> None:
             raise _unknown(kind, name, setting)
         left = {key: value for key, value in table.items() if key != name}
         field = {"app": "apps", "key": "keys", "device": "devices"}[kind]
-        _remove_secrets(cabinet, book, kind, name)
+        _remove_secrets(cabinet, kind, name)
         drawer.write_book(replace(book, **{field: left}))  # type: ignore[arg-type]
 
 
-def _remove_secrets(cabinet: Cabinet, book: Book, kind: str, name: str) -> None:
+def _remove_secrets(cabinet: Cabinet, kind: str, name: str) -> None:
     drawer, cache = cabinet.drawer, cabinet.cache
     if kind == "app":
-        drawer.remove_certificate(name)
-    if kind != "key":
-        return
-    pair = drawer.key(name)
-    if pair is not None:
-        team_id = book.keys[name].team_id
-        cache.drop(cache.name(team_id=team_id, key_id=name, public_pem=pair.public_pem))
-    drawer.remove_key(name)
+        for environment in Environment:
+            drawer.remove_certificate(certificate_name(name, environment))
+    if kind == "key":
+        cache.drop_key(name)
+        drawer.remove_key(name)
 
 
 def _unknown(kind: str, name: str, setting: Setting) -> UsageError:

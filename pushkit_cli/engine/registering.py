@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -120,68 +121,118 @@ def register_app(
     environments: tuple[Environment, ...],
     replacing: bool,
 ) -> Change:
-    """Register an app with a key or a certificate."""
+    """Register an app with a key or a certificate; what is refused changes nothing."""
     check_bundle_id(bundle_id)
-    credential, found = _material(drawer, bundle_id, material, environments, replacing)
-    wanted = tuple(found.environments) if found is not None else environments
+    found = _certificate(bundle_id, material, environments)
+    credentials = _credentials(drawer, bundle_id, material, environments, found)
+    clashes = _clashes(drawer, bundle_id, material.team_id, credentials, found)
+    if clashes:
+        _may_replace("app", bundle_id, replacing)
+    _keep_key(drawer, material, replacing=replacing)
 
     def change(book: Book) -> tuple[Book, Change]:
         before = book.apps.get(bundle_id)
         same_team = before is not None and before.team_id == material.team_id
         old = dict(before.credentials) if before is not None and same_team else {}
-        new = AppEntry(
-            team_id=material.team_id,
-            credentials=old | dict.fromkeys(wanted, credential),
-        )
-        if before == new:
+        new = AppEntry(team_id=material.team_id, credentials=old | credentials)
+        if before == new and not clashes:
             return book, Change.unchanged
-        clash = before is not None and (
-            not same_team or any(old.get(one, credential) != credential for one in wanted)
-        )
-        if clash:
-            _may_replace("app", bundle_id, replacing)
-        done = Change.replaced if clash else Change.registered
+        for one in credentials.values():
+            if found is not None and one.certificate is not None:
+                drawer.put_certificate(
+                    one.certificate, chain_pem=found.chain_pem, key_pem=found.key_pem
+                )
+        done = Change.replaced if clashes else Change.registered
         return replace(book, apps={**book.apps, bundle_id: new}), done
 
     return _changed(drawer, change)
 
 
-def _material(
+def certificate_name(bundle_id: str, environment: Environment) -> str:
+    """What an app's certificate for one environment is kept under."""
+    return f"{bundle_id}.{environment}"
+
+
+def _credentials(
     drawer: Drawer,
     bundle_id: str,
     material: Material,
     environments: tuple[Environment, ...],
-    replacing: bool,
-) -> tuple[Credential, ClientCertificate | None]:
-    if material.certificate is not None:
-        found = _certificate(material, environments)
-        name = bundle_id
-        drawer.put_certificate(name, chain_pem=found.chain_pem, key_pem=found.key_pem)
-        return Credential(certificate=name), found
+    found: ClientCertificate | None,
+) -> dict[Environment, Credential]:
+    if found is not None:
+        return {
+            one: Credential(certificate=certificate_name(bundle_id, one))
+            for one in environments
+            if one in found.environments
+        }
     if material.key is not None:
-        file, pem = material.key
-        key_id, _ = register_key(
-            drawer,
-            pem,
-            name=file,
-            team_id=material.team_id,
-            key_id=material.key_id,
-            environments=tuple(Environment),
-            topics=(),
-            replacing=replacing,
-        )
-        return Credential(key_id=key_id), None
-    key_id = _checked_ids(material.team_id, material.key_id, None)
-    if drawer.key(key_id) is None:
-        raise ConfigError(
-            f"no key {key_id} is registered",
-            hint=f"pushkit register key AuthKey_{key_id}.p8 --team-id {material.team_id}",
-        )
-    return Credential(key_id=key_id), None
+        named = key_id_of(material.key[0])
+        key_id = _checked_ids(material.team_id, material.key_id or named, named)
+    else:
+        key_id = _checked_ids(material.team_id, material.key_id, None)
+        if drawer.key(key_id) is None:
+            raise ConfigError(
+                f"no key {key_id} is registered",
+                hint=f"pushkit register key AuthKey_{key_id}.p8 --team-id {material.team_id}",
+            )
+    return dict.fromkeys(environments, Credential(key_id=key_id))
 
 
-def _certificate(material: Material, environments: tuple[Environment, ...]) -> ClientCertificate:
-    assert material.certificate is not None
+def _clashes(
+    drawer: Drawer,
+    bundle_id: str,
+    team_id: str,
+    credentials: dict[Environment, Credential],
+    found: ClientCertificate | None,
+) -> bool:
+    """Whether something else is registered in the place of what is to be."""
+    before = drawer.book().apps.get(bundle_id)
+    if before is None:
+        return False
+    for environment, wanted in credentials.items():
+        kept = before.credentials.get(environment)
+        if kept is None:
+            continue
+        files = None if found is None else drawer.certificate(wanted.certificate or "")
+        same_files = (
+            files is None
+            or found is None
+            or files.hold(chain_pem=found.chain_pem, key_pem=found.key_pem)
+        )
+        if kept != wanted or not same_files:
+            return True
+    return before.team_id != team_id
+
+
+def _keep_key(drawer: Drawer, material: Material, *, replacing: bool) -> None:
+    """Register the key that came with an app, unless it is known with a scope of its own."""
+    if material.key is None:
+        return
+    file, pem = material.key
+    key_id = material.key_id or key_id_of(file) or ""
+    entry, kept = drawer.book().keys.get(key_id), drawer.key(key_id)
+    if entry is not None and kept is not None and entry.team_id == material.team_id:
+        with suppress(ValueError):  # what is wrong with it is said below
+            if b"PRIVATE KEY" in pem and public_pem_of(pem) == kept.public_pem:
+                return
+    register_key(
+        drawer,
+        pem,
+        name=file,
+        team_id=material.team_id,
+        key_id=material.key_id,
+        environments=tuple(Environment),
+        topics=(),
+        replacing=replacing,
+    )
+
+
+def _certificate(
+    bundle_id: str, material: Material, environments: tuple[Environment, ...]
+) -> ClientCertificate | None:
+    if material.certificate is None:
+        return None
     path, data = material.certificate
     try:
         found = read_certificate(data, key=material.certificate_key, password=material.password)
@@ -191,6 +242,12 @@ def _certificate(material: Material, environments: tuple[Environment, ...]) -> C
         raise CredentialError(
             f"{path}: the certificate ended on {found.not_after:%Y-%m-%d}",
             hint="make a new one in the developer account",
+        )
+    apps = {split_topic(topic).bundle_id for topic in found.topics}
+    if apps and bundle_id not in apps:
+        raise CredentialError(
+            f"{path}: the certificate is for {', '.join(sorted(apps))}, not for {bundle_id}",
+            hint="take the certificate of this app",
         )
     missing = set(environments) - found.environments
     if missing and len(environments) == 1:
@@ -238,15 +295,15 @@ def use_key(
     drawer: Drawer, cache: TokenCache, key_id: str, *, team_id: str, environment: Environment
 ) -> list[str]:
     """Sign for every app of a team with one key; the provider tokens kept for it are dropped."""
-    pair = drawer.key(key_id)
-    if pair is None:
-        raise ConfigError(
-            f"no key {key_id} is registered", hint=f"pushkit register key AuthKey_{key_id}.p8 …"
-        )
     mine: list[str] = []
 
     def change(book: Book) -> tuple[Book, Change]:
-        entry = book.keys[key_id]
+        entry = book.keys.get(key_id)
+        if entry is None or drawer.key(key_id) is None:
+            raise ConfigError(
+                f"no key {key_id} is registered",
+                hint=f"pushkit register key AuthKey_{key_id}.p8 …",
+            )
         if entry.team_id != team_id:
             raise CredentialError(
                 f"key {key_id} belongs to team {entry.team_id}", hint=f"--team-id {entry.team_id}"
@@ -266,7 +323,7 @@ def use_key(
         return replace(book, apps=apps), Change.registered
 
     _changed(drawer, change)
-    cache.drop(cache.name(team_id=team_id, key_id=key_id, public_pem=pair.public_pem))
+    cache.drop_key(key_id)
     return mine
 
 

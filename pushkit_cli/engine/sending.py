@@ -55,15 +55,17 @@ def dispatch(ready: Plan) -> Run:
     ended = host.now()
     return Run(
         results=results,
-        warnings=_remember(ready, results, int(ended * 1000)),
+        warnings=_afterwards(ready, results, int(ended * 1000)),
         at=host.rfc3339(int(ended * 1000)),
         elapsed_ms=(ended - began) * 1000,
         exit_code=_exit_code(results),
     )
 
 
-def _remember(ready: Plan, results: tuple[Result, ...], at_ms: int) -> tuple[str, ...]:
+def _afterwards(ready: Plan, results: tuple[Result, ...], at_ms: int) -> tuple[str, ...]:
     """Write the history, after the answers: a failure here is a warning."""
+    if ready.cache.trouble is not None:
+        return (ready.cache.trouble,)
     if ready.cache.home is None:  # said already: this home cannot be written
         return ()
     try:

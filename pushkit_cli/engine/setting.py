@@ -51,8 +51,9 @@ class Setting:
 
     @cached_property
     def drawer(self) -> Drawer | None:
-        """The profile's drawer, `None` while there is no home."""
-        return Drawer(Home(self.home), self.profile) if self.home.is_dir() else None
+        """The profile's drawer, `None` while nothing was ever kept in this home."""
+        kept = (self.home / "profiles").is_dir()
+        return Drawer(Home(self.home), self.profile) if kept else None
 
     def cabinet(self) -> Cabinet:
         """The home, the profile's drawer and the kept tokens, to be written to."""
@@ -68,8 +69,8 @@ class Setting:
     def token_cache(self) -> tuple[TokenCache, str | None]:
         """Where provider tokens are kept, and a warning where they cannot be."""
         try:
-            home = Home(self.home)
-            home.folder("tokens")
+            cache = TokenCache(Home(self.home))
+            cache.lock()
         except StoreError as error:
             return TokenCache(None), f"the provider token is not kept: {error.message}"
-        return TokenCache(home), None
+        return cache, None

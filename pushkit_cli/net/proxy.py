@@ -41,11 +41,14 @@ def proxy_for(host: str, *, explicit: str | None, variables: Mapping[str, str]) 
 def parse(text: str) -> Proxy:
     """Read a proxy's URL; what it holds of a password is never repeated in an error."""
     hint = "write it as http://host:port"
-    split = urlsplit(text if "//" in text else f"http://{text}")
+    try:
+        split = urlsplit(text if "//" in text else f"http://{text}")
+    except ValueError:  # its words, which repeat the password, are not even kept as a cause
+        raise UsageError("the proxy is not a URL", hint=hint) from None
     try:
         port = split.port or 80
-    except ValueError as error:
-        raise UsageError("the proxy's port is not a number", hint=hint) from error
+    except ValueError:
+        raise UsageError("the proxy's port is not a number", hint=hint) from None
     if split.scheme != "http" or not split.hostname:
         raise UsageError(f"a proxy cannot be {split.scheme or 'nothing'}://", hint=hint)
     credentials = None

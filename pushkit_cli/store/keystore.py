@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pushkit_cli.errors import ConfigError
+from pushkit_cli.apns.token import TokenFault, read
+from pushkit_cli.errors import ConfigError, StoreError
 from pushkit_cli.store.book import Book, dump, load_profile
-from pushkit_cli.store.files import Home, Lock, remove
+from pushkit_cli.store.files import Home, Lock, read_private, remove
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,127}")
 
@@ -30,6 +31,10 @@ class CertificateFiles:
     chain_file: Path
     key_file: Path
 
+    def hold(self, *, chain_pem: bytes, key_pem: bytes) -> bool:
+        """Whether these files hold just this certificate and key."""
+        return (read_private(self.chain_file), read_private(self.key_file)) == (chain_pem, key_pem)
+
 
 class Drawer:
     """Everything one profile keeps. A profile is a name; `default` where none is said."""
@@ -41,8 +46,9 @@ class Drawer:
             )
         self._home = home
         self._place = f"profiles/{profile}"
-        home.folder("profiles")
-        self.folder = home.folder(self._place)
+        self.folder = home.path / self._place
+        if self.folder.exists():  # reading makes nothing, so that a read-only home can be read
+            home.folder(self._place)
 
     @property
     def book_file(self) -> Path:
@@ -59,6 +65,7 @@ class Drawer:
 
     def lock(self) -> Lock:
         """The lock under which the book is changed."""
+        self._home.folder(self._place)
         return self._home.lock(f"{self._place}/lock")
 
     # Signing keys
@@ -140,9 +147,13 @@ def _export_name(app: str, dataset: str) -> str:
 
 @dataclass(slots=True)
 class TokenCache:
-    """Provider tokens kept between runs; with no home that can be written, kept in memory alone."""
+    """Provider tokens kept between runs; with no home that can be written, kept in memory alone.
+
+    `trouble` says why, where that was found out only when a token was to be kept.
+    """
 
     home: Home | None
+    trouble: str | None = None
     _memory: dict[str, str] = field(default_factory=dict)
 
     def name(self, *, team_id: str, key_id: str, public_pem: bytes) -> str:
@@ -158,17 +169,25 @@ class TokenCache:
         return None if raw is None else raw.decode("ascii", "replace")
 
     def put(self, name: str, token: str) -> None:
-        """Keep a token."""
+        """Keep a token, in memory alone where the disk does not take it."""
         self._memory[name] = token
-        if self.home is not None:
+        if self.home is None:
+            return
+        try:
             self.home.folder("tokens")
             self.home.write(f"tokens/{name}.jwt", token.encode("ascii"))
+        except StoreError as error:
+            self.home, self.trouble = None, f"the provider token is not kept: {error.message}"
 
-    def drop(self, name: str) -> None:
-        """Forget a token."""
-        self._memory.pop(name, None)
-        if self.home is not None:
-            remove(self.home.path / f"tokens/{name}.jwt")
+    def drop_key(self, key_id: str) -> None:
+        """Forget every token of a key, also of another key that had its id before."""
+        self._memory.clear()
+        if self.home is None:
+            return
+        for path in sorted((self.home.path / "tokens").glob("*.jwt")):
+            found = read((read_private(path) or b"").decode("ascii", "replace"))
+            if isinstance(found, TokenFault) or found.key_id == key_id:
+                remove(path)
 
     def lock(self) -> Lock | None:
         """The lock under which one process mints; `None` where there is no home."""

@@ -232,6 +232,23 @@ def test_a_return_that_comes_late_or_twice_or_from_nowhere_is_ignored(stage: Sta
         assert stage.step(AppReturned(handling=handling, reported=False)) == ()
 
 
+def test_a_return_after_the_deadline_reports_nothing_even_before_the_tick(stage: Stage) -> None:
+    call = called(stage.send())
+    effects = stage.step(AppReturned(handling=call.handling, reported=True), after=7)
+    assert names(effects) == ["terminated"]
+    assert KillApp(handling=call.handling) in effects
+
+
+def test_what_else_an_app_was_busy_with_dies_with_it(stage: Stage) -> None:
+    first = called(stage.send())
+    second = called(stage.send(after=1))
+    effects = stage.step(AppReturned(handling=first.handling, reported=False), after=1)
+    assert names(effects) == ["terminated"]
+    assert KillApp(handling=second.handling) in effects
+    assert stage.step(AppReturned(handling=second.handling, reported=True)) == ()
+    assert stage.world.deadline() is None
+
+
 def test_one_tick_ends_everything_that_is_overdue_in_order(stage: Stage) -> None:
     first = called(stage.send())
     second = called(stage.send(after=1))
@@ -242,7 +259,7 @@ def test_one_tick_ends_everything_that_is_overdue_in_order(stage: Stage) -> None
     effects = stage.step(Tick(), after=60)
     killed = [effect.handling for effect in effects if isinstance(effect, KillApp)]
     assert killed == [second.handling, third.handling]
-    assert names(effects) == ["terminated", "terminated"]
+    assert names(effects) == ["terminated"], "an app dies once"
 
 
 # Restart
