@@ -55,7 +55,7 @@ class Database:
             yield
             self.run("COMMIT")
         except BaseException:
-            if self._sql.in_transaction:
+            if self._sql.in_transaction:  # a full disk has ended it already
                 self._sql.execute("ROLLBACK")
             raise
 
@@ -96,11 +96,19 @@ class Database:
         """SQLite's errors as StoreError."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            damaged = not isinstance(error, sqlite3.OperationalError)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:  # a lost table
+                raise self.damaged(error) from error
             raise StoreError(
-                f"{self.path} {'is damaged' if damaged else 'cannot be used'}: {error}",
-                hint="it is kept as it is; move it away to start afresh"
-                if damaged
-                else "check the disk's free space and the file's mode",
+                f"{self.path} cannot be used: {error}",
+                hint="check the disk's free space and the file's mode",
             ) from error
+        except sqlite3.DatabaseError as error:
+            raise self.damaged(error) from error
+
+    def damaged(self, error: Exception) -> StoreError:
+        """What to say of a file whose contents make no sense."""
+        return StoreError(
+            f"{self.path} is damaged: {error}",
+            hint="it is kept as it is; move it away to start afresh",
+        )
