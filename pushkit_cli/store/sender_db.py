@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from pushkit_cli.store.database import Database
 from pushkit_cli.store.files import Home
@@ -41,6 +42,13 @@ class Remembered:
     apns_id: str | None
 
 
+def _storable(value: Any) -> Any:
+    """SQLite takes no lone surrogates, and a server's reason may hold some: they become escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value
+
+
 class History:
     """The history of one home; opened for one transaction, then closed."""
 
@@ -54,7 +62,7 @@ class History:
         with self._database.transaction():
             self._database.run_many(
                 f"INSERT INTO history VALUES (NULL, {marks})",  # noqa: S608 (marks alone)
-                [astuple(push) for push in pushes],
+                [tuple(map(_storable, astuple(push))) for push in pushes],
             )
             self._database.run(
                 "DELETE FROM history WHERE seq <= (SELECT max(seq) FROM history) - ?", (KEPT,)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pushkit_cli.store.files import Home
 from tests.interop.curl import Curl
 from tests.interop.listening import (
     APP,
@@ -20,6 +21,7 @@ from tests.interop.listening import (
     SECOND_KEY,
     Listener,
     listening,
+    prepare,
 )
 from tests.interop.processes import need
 from tests.interop.servers import (
@@ -89,12 +91,13 @@ def curl(tmp_path_factory: pytest.TempPathFactory) -> Curl:
 
 @pytest.fixture(scope="session")
 def listener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listener]:
-    """A listener on a kept home that knows two teams, and two keys of the first."""
+    """A listener on a kept home that knows two teams, keys of every scope, and dead tokens."""
     folder = tmp_path_factory.mktemp("listener")
     with listening(folder, "--app", OTHER_APP, "--team-id", OTHER_TEAM, "--key-id", OTHER_KEY):
         pass
-    with listening(folder, "--app", APP, "--key-id", SECOND_KEY):
-        pass
+    with listening(folder, "--app", APP, "--key-id", SECOND_KEY) as before:
+        home = Path(before.ready["home"])
+    prepare(Home(home))
     with listening(folder, "--app", APP) as found:
         yield found
 

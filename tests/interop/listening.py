@@ -4,18 +4,53 @@ import json
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pushkit_cli.apns import token
+from pushkit_cli.apns.facts import TokenState
+from pushkit_cli.apns.push import Environment
+from pushkit_cli.emulator.moves import Install, Register
+from pushkit_cli.emulator.state import Device, DeviceToken, SigningKey, to_row
+from pushkit_cli.emulator.world import World
+from pushkit_cli.engine.local import ensure_key
+from pushkit_cli.engine.ready import LOCK_FILE
+from pushkit_cli.engine.stage import Stage
+from pushkit_cli.store.emulator_db import EmulatorDb
+from pushkit_cli.store.files import Home
 from tests.interop.processes import PUSHKIT, answers, child, environment, until
 
 APP, OTHER_APP = "com.example.app", "com.example.other"
 TEAM, KEY = "LOCALTEAM0", "LOCALKEY01"
 SECOND_KEY = "SECONDKEY1"
 OTHER_TEAM, OTHER_KEY = "OTHERTEAM1", "OTHERKEY01"
+
+EXPIRED_PHONE, WIPED_PHONE = "expired-phone", "wiped-phone"
+SINCE_MS = {EXPIRED_PHONE: 1_600_000_000_123, WIPED_PHONE: 1_700_000_000_456}
+"""When the tokens of a phone ceased to be live: long ago, and to the millisecond."""
+
+
+class Scoped(StrEnum):
+    """Keys of the first team that are good for less than all of it."""
+
+    SANDBOX = "SANDBOXKEY"
+    PRODUCTION = "PRODUCTKEY"
+    APP = "THEAPPSKEY"
+    RELATED = "RELATEDKEY"
+    OTHER_APP = "OTHERSKEY1"
+
+
+_SCOPES: Mapping[Scoped, Mapping[str, Any]] = {
+    Scoped.SANDBOX: {"environment": Environment.SANDBOX},
+    Scoped.PRODUCTION: {"environment": Environment.PRODUCTION},
+    Scoped.APP: {"topics": (APP,), "related": Scoped.RELATED},
+    Scoped.RELATED: {"topics": (APP,)},
+    Scoped.OTHER_APP: {"topics": (f"{APP}.other",)},
+}
+_STATES = {EXPIRED_PHONE: TokenState.EXPIRED, WIPED_PHONE: TokenState.UNREGISTERED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +70,16 @@ class Listener:
     def port(self, environment: str = "sandbox") -> int:
         return int(self.ready["endpoints"][environment].rpartition(":")[2])
 
-    def token(self, kind: str, *, app: str = APP, environment: str = "sandbox") -> str:
-        """The token of the first device that has such a one."""
+    def token(
+        self, kind: str, *, app: str = APP, environment: str = "sandbox", device: str | None = None
+    ) -> str:
+        """The token of the first device that has such a one, or of the device with this name."""
         found = (
             one["tokens"].get(kind)
-            for device in self.ready["devices"]
-            for one in device["apps"]
-            if (one["bundle_id"], one["environment"]) == (app, environment)
+            for there in self.ready["devices"]
+            for one in there["apps"]
+            if device in (None, there["name"])
+            and (one["bundle_id"], one["environment"]) == (app, environment)
         )
         return next(str(value) for value in found if value)
 
@@ -104,6 +142,28 @@ def listening(folder: Path, *words: str) -> Iterator[Listener]:
         yield Listener(ready=ready, events=events, log=log, env=env)
     assert process.returncode == 0, log.with_name(f"{log.name}.err").read_text()
     assert not leftovers(folder, ready)
+
+
+def prepare(home: Home) -> None:
+    """Put into a home that knows the app what no command makes yet, while nobody listens on it.
+
+    That is keys of a narrow scope, and phones whose tokens are dead.
+    """
+    with home.lock(LOCK_FILE), closing(EmulatorDb(home)) as database:
+        stage = Stage(World(database.rows()), database, lambda _: None)
+        for key_id, scope in _SCOPES.items():
+            public = ensure_key(home, team_id=TEAM, key_id=key_id).public_pem.decode("ascii")
+            key = SigningKey(key_id=key_id, team_id=TEAM, public_pem=public, **scope)
+            stage.apply([Register(record=key)])
+        for phone in _STATES:
+            known = Register(record=Device(name=phone, platform="ios", os="13.0"))
+            stage.apply([known, Install(device=phone, bundle_id=APP)])
+        gone = [
+            replace(one, state=_STATES[one.device], since_ms=SINCE_MS[one.device])
+            for one in stage.world.state.all_of(DeviceToken)
+            if one.device in _STATES
+        ]
+        database.commit([(one.key, to_row(one)) for one in gone], [])
 
 
 def leftovers(folder: Path, ready: Mapping[str, Any]) -> list[str]:

@@ -27,24 +27,22 @@ from tests.interop.curl import (
 )
 from tests.interop.listening import (
     APP,
+    EXPIRED_PHONE,
     KEY,
     OTHER_APP,
     OTHER_KEY,
     OTHER_TEAM,
     SECOND_KEY,
+    SINCE_MS,
     TEAM,
+    WIPED_PHONE,
+    Scoped,
 )
 
 TOPIC = f"{APP}.voip"
 UUID = "6b29fc40-ca47-1067-b31d-00dd010662da"
 
-NOT_YET = {
-    checks.certificate_elsewhere: "the listener asks for no client certificate",
-    checks.key_elsewhere: "every key of the listener is good for both environments",
-    checks.unrelated_key: "every key of the listener is good for all apps of its team",
-    checks.expired_device_token: "no command lets a device token expire",
-    checks.unregistered_device_token: "no command removes an app or changes its token",
-}
+NOT_YET = {checks.certificate_elsewhere: "the listener asks for no client certificate"}
 """The rules that curl cannot reach, because the listener does not offer yet what they need."""
 
 
@@ -52,7 +50,8 @@ NOT_YET = {
 class Row:
     """One push: what is answered, and whose check refuses it; `None` where it is accepted.
 
-    `first` are pushes on the same connection before it, which are accepted.
+    `first` are pushes on the same connection before it, which are accepted. `since_ms` (Unix) is
+    the `timestamp` that goes with 410.
     """
 
     name: str
@@ -61,18 +60,27 @@ class Row:
     reason: str | None = None
     check: Check | None = None
     first: tuple[tuple[Change, ...], ...] = ()
+    since_ms: int | None = None
 
 
 def _refused(
-    status: int, reason: str, check: Check, **rows: Change | tuple[Change, ...]
+    answer: str,
+    check: Check,
+    *,
+    first: tuple[tuple[Change, ...], ...] = (),
+    since_ms: int | None = None,
+    **rows: Change | tuple[Change, ...],
 ) -> tuple[Row, ...]:
+    status, _, reason = answer.partition(" ")
     return tuple(
         Row(
             name=name.replace("_", " "),
-            status=status,
+            status=int(status),
             reason=reason,
             check=check,
             changes=change if isinstance(change, tuple) else (change,),
+            first=first,
+            since_ms=since_ms,
         )
         for name, change in rows.items()
     )
@@ -102,13 +110,23 @@ def _spoilt(text: str) -> str:
     return text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
 
 
+def _on(phone: str) -> Change:
+    """The app's token on another phone."""
+    return lambda ask, listener: device(listener.token("voip", device=phone))(ask, listener)
+
+
 _alert = (token_of("alert"), pushing(APP, "alert", "10"))
-_anew = signed(age_s=60)
+_in_production = (token_of("voip", environment="production"), to("production"))
+_apps, _related = signed(key_id=Scoped.APP), signed(key_id=Scoped.RELATED)
+_of_other_team = (
+    signed(team_id=OTHER_TEAM, key_id=OTHER_KEY),
+    token_of("voip", app=OTHER_APP),
+    header("apns-topic", f"{OTHER_APP}.voip"),
+)
 
 REFUSED: tuple[Row, ...] = (
     *_refused(
-        400,
-        "DuplicateHeaders",
+        "400 DuplicateHeaders",
         checks.repeated_header,
         the_same_topic_twice=more(("apns-topic", TOPIC)),
         two_topics=more(("apns-topic", APP)),
@@ -117,8 +135,7 @@ REFUSED: tuple[Row, ...] = (
         a_header_in_two_cases=more(("X-Trace", "1"), ("x-trace", "2")),
     ),
     *_refused(
-        404,
-        "BadPath",
+        "404 BadPath",
         checks.unknown_path,
         the_root=path("/"),
         another_folder=path("/3/devices/{token}"),
@@ -134,8 +151,7 @@ REFUSED: tuple[Row, ...] = (
         a_whole_url=target("https://127.0.0.1/3/device/00"),
     ),
     *_refused(
-        405,
-        "MethodNotAllowed",
+        "405 MethodNotAllowed",
         checks.other_method,
         get=method("GET"),
         put=options("-X", "PUT"),
@@ -144,8 +160,7 @@ REFUSED: tuple[Row, ...] = (
         post_in_lower_case=options("-X", "post"),
     ),
     *_refused(
-        403,
-        "MissingProviderToken",
+        "403 MissingProviderToken",
         checks.no_credential,
         no_authorization=header("authorization", None),
         an_empty_authorization=header("authorization", ""),
@@ -153,8 +168,7 @@ REFUSED: tuple[Row, ...] = (
         bearer_of_nothing=header("authorization", "bearer"),
     ),
     *_refused(
-        403,
-        "InvalidProviderToken",
+        "403 InvalidProviderToken",
         checks.bad_provider_token,
         no_provider_token_at_all=header("authorization", "bearer hello"),
         a_spoilt_signature=bearing(_spoilt),
@@ -167,36 +181,45 @@ REFUSED: tuple[Row, ...] = (
         the_key_of_another_team=signed(team_id=OTHER_TEAM, key_id=KEY),
         a_signature_by_another_key=signed(key_id=KEY, by=SECOND_KEY),
     ),
-    Row(
-        name="a second team on the connection",
-        status=403,
-        reason="InvalidProviderToken",
-        check=checks.second_team,
+    *_refused(
+        "403 InvalidProviderToken",
+        checks.second_team,
         first=((),),
-        changes=(
-            signed(team_id=OTHER_TEAM, key_id=OTHER_KEY),
-            token_of("voip", app=OTHER_APP),
-            header("apns-topic", f"{OTHER_APP}.voip"),
-        ),
+        a_second_team_on_the_connection=_of_other_team,
     ),
     *_refused(
-        403,
-        "ExpiredProviderToken",
+        "403 BadEnvironmentKeyInToken",
+        checks.key_elsewhere,
+        a_sandbox_key_in_production=(signed(key_id=Scoped.SANDBOX), *_in_production),
+        a_production_key_in_the_sandbox=signed(key_id=Scoped.PRODUCTION),
+    ),
+    *_refused(
+        "403 UnrelatedKeyIdInToken",
+        checks.unrelated_key,
+        first=((_apps,),),
+        the_key_of_another_app_after_the_apps_own=signed(key_id=Scoped.OTHER_APP),
+        the_key_of_the_team_after_the_apps_own=(),
+    ),
+    *_refused(
+        "403 UnrelatedKeyIdInToken",
+        checks.unrelated_key,
+        first=((),),
+        the_key_of_the_app_after_the_teams=_apps,
+    ),
+    *_refused(
+        "403 ExpiredProviderToken",
         checks.expired_provider_token,
         a_token_of_more_than_an_hour=signed(age_s=3700),
         a_token_of_tomorrow=signed(age_s=-86_400),
     ),
-    Row(
-        name="a second provider token on the connection",
-        status=429,
-        reason="TooManyProviderTokenUpdates",
-        check=checks.too_many_new_tokens,
+    *_refused(
+        "429 TooManyProviderTokenUpdates",
+        checks.too_many_new_tokens,
         first=((), ()),
-        changes=(_anew,),
+        a_second_provider_token_on_the_connection=signed(age_s=60),
     ),
     *_refused(
-        400,
-        "BadMessageId",
+        "400 BadMessageId",
         checks.bad_apns_id,
         no_uuid=header("apns-id", "1"),
         a_uuid_without_hyphens=header("apns-id", UUID.replace("-", "")),
@@ -204,8 +227,7 @@ REFUSED: tuple[Row, ...] = (
         an_empty_id=header("apns-id", ""),
     ),
     *_refused(
-        400,
-        "BadExpirationDate",
+        "400 BadExpirationDate",
         checks.bad_expiration,
         a_word=header("apns-expiration", "soon"),
         a_fraction=header("apns-expiration", "1.5"),
@@ -213,8 +235,7 @@ REFUSED: tuple[Row, ...] = (
         a_date=header("apns-expiration", "2026-11-23T00:00:00Z"),
     ),
     *_refused(
-        400,
-        "BadPriority",
+        "400 BadPriority",
         checks.bad_priority,
         priority_2=header("apns-priority", "2"),
         priority_11=header("apns-priority", "11"),
@@ -222,37 +243,32 @@ REFUSED: tuple[Row, ...] = (
         priority_high=header("apns-priority", "high"),
     ),
     *_refused(
-        400,
-        "BadCollapseId",
+        "400 BadCollapseId",
         checks.long_collapse_id,
         a_collapse_id_of_65_bytes=header("apns-collapse-id", "c" * 65),
         a_collapse_id_of_33_letters_in_66_bytes=header("apns-collapse-id", "é" * 33),
     ),
     *_refused(
-        400,
-        "MissingDeviceToken",
+        "400 MissingDeviceToken",
         checks.no_device_token,
         no_token=path("/3/device/"),
         no_token_and_no_slash=path("/3/device"),
     ),
     *_refused(
-        400,
-        "PayloadEmpty",
+        "400 PayloadEmpty",
         checks.empty_body,
         an_empty_body=body(b""),
         no_body=(body(None), options("-X", "POST")),
     ),
     *_refused(
-        413,
-        "PayloadTooLarge",
+        "413 PayloadTooLarge",
         checks.large_body,
         a_voip_body_of_5121_bytes=sized(5121),
         an_alert_of_4097_bytes=(*_alert, sized(4097)),
         a_voip_body_of_a_megabyte=sized(2**20),
     ),
     *_refused(
-        400,
-        "PayloadEmpty",
+        "400 PayloadEmpty",
         checks.malformed_body,
         half_an_object=body(b'{"aps":'),
         a_form=body(b"hello=world"),
@@ -260,23 +276,20 @@ REFUSED: tuple[Row, ...] = (
         brackets_deeper_than_a_stack=body(b"[" * 5120),
     ),
     *_refused(
-        400,
-        "MissingTopic",
+        "400 MissingTopic",
         checks.no_topic,
         no_topic=header("apns-topic", None),
         an_empty_topic=header("apns-topic", ""),
     ),
     *_refused(
-        400,
-        "BadTopic",
+        "400 BadTopic",
         checks.bad_topic,
         two_suffixes=header("apns-topic", f"{TOPIC}.voip"),
         a_topic_with_a_blank=header("apns-topic", "com example"),
         a_topic_of_256_letters=header("apns-topic", "a" * 256),
     ),
     *_refused(
-        400,
-        "BadDeviceToken",
+        "400 BadDeviceToken",
         checks.bad_device_token,
         an_odd_number_of_digits=device("5f5"),
         no_hexadecimal=device("not-a-token"),
@@ -286,34 +299,28 @@ REFUSED: tuple[Row, ...] = (
         a_token_in_angles=target("/3/device/<5f5f>"),
     ),
     *_refused(
-        400,
-        "BadDeviceToken",
+        "400 BadDeviceToken",
         checks.unknown_device_token,
         a_token_nobody_was_issued=device("5f" * 32),
         a_production_token=token_of("voip", environment="production"),
         a_sandbox_token_in_production=to("production"),
     ),
     *_refused(
-        400,
-        "TopicDisallowed",
+        "400 TopicDisallowed",
         checks.foreign_topic,
         an_app_nobody_registered=header("apns-topic", "com.example.nobody.voip"),
-        an_app_of_another_team=(
-            token_of("voip", app=OTHER_APP),
-            header("apns-topic", f"{OTHER_APP}.voip"),
-        ),
+        an_app_of_another_team=_of_other_team[1:],
+        an_app_the_key_is_not_for=signed(key_id=Scoped.OTHER_APP),
     ),
     *_refused(
-        400,
-        "DeviceTokenNotForTopic",
+        "400 DeviceTokenNotForTopic",
         checks.token_of_other_topic,
         the_apps_alert_token=token_of("alert"),
         the_voip_token_for_an_alert=pushing(APP, "alert", "10"),
         the_token_of_another_app=token_of("voip", app=OTHER_APP),
     ),
     *_refused(
-        400,
-        "InvalidPushType",
+        "400 InvalidPushType",
         checks.bad_push_type,
         an_alert_on_the_voip_topic=header("apns-push-type", "alert"),
         an_unknown_type=header("apns-push-type", "sms"),
@@ -321,10 +328,21 @@ REFUSED: tuple[Row, ...] = (
         an_empty_type=header("apns-push-type", ""),
     ),
     *_refused(
-        400,
-        "BadPriority",
+        "400 BadPriority",
         checks.priority_of_type,
         a_background_push_with_priority_10=(token_of("alert"), pushing(APP, "background", "10")),
+    ),
+    *_refused(
+        "410 ExpiredToken",
+        checks.expired_device_token,
+        since_ms=SINCE_MS[EXPIRED_PHONE],
+        a_token_that_has_expired=_on(EXPIRED_PHONE),
+    ),
+    *_refused(
+        "410 Unregistered",
+        checks.unregistered_device_token,
+        since_ms=SINCE_MS[WIPED_PHONE],
+        a_token_of_an_app_that_was_removed=_on(WIPED_PHONE),
     ),
 )
 
@@ -363,21 +381,16 @@ ACCEPTED: tuple[Row, ...] = (
         a_signature_in_der=(bearing(_in_der),),
         a_token_of_59_minutes=(signed(age_s=3540),),
         another_key_of_the_team=(signed(key_id=SECOND_KEY),),
-        another_team_for_its_own_app=(
-            signed(team_id=OTHER_TEAM, key_id=OTHER_KEY),
-            token_of("voip", app=OTHER_APP),
-            header("apns-topic", f"{OTHER_APP}.voip"),
-        ),
+        another_team_for_its_own_app=_of_other_team,
+        a_sandbox_key_in_the_sandbox=(signed(key_id=Scoped.SANDBOX),),
+        a_production_key_in_production=(signed(key_id=Scoped.PRODUCTION), *_in_production),
         a_token_in_upper_case=(
             lambda ask, listener: device(listener.token("voip").upper())(ask, listener),
         ),
-        production=(token_of("voip", environment="production"), to("production")),
+        production=_in_production,
     ),
     Row(name="a second push on the connection", first=((),), changes=()),
-    Row(
-        name="both keys of a team on the connection",
-        first=((), (signed(key_id=SECOND_KEY),)),
-        changes=(),
-    ),
+    Row(name="both keys of a team in turn", first=((), (signed(key_id=SECOND_KEY),)), changes=()),
+    Row(name="related keys of an app in turn", first=((_apps,), (_related,)), changes=(_apps,)),
     Row(name="pushes of two types on the connection", first=((),), changes=_alert),
 )
