@@ -106,11 +106,12 @@ def machine(tmp_path: Path) -> Machine:
     return made
 
 
-MISSING = "interop: not installed: nodejs nghttp2-server\n"
+MISSING = "interop: not installed: nodejs npm nghttp2-server\n"
 
 
 def test_nothing_is_said_where_every_peer_is_there(machine: Machine) -> None:
     machine.add("node")
+    machine.add("npm")
     machine.add("nghttpd")
     assert machine.ask_for_peers(CI="true") == ""
     assert machine.asked_apt == []
@@ -137,9 +138,10 @@ def test_without_apt_get_the_missing_are_only_named(machine: Machine) -> None:
 
 def test_what_cannot_be_installed_is_named_and_nothing_fails(machine: Machine) -> None:
     assert machine.ask_for_peers(CI="true") == MISSING
-    update, node, nghttpd = machine.asked_apt
+    update, node, npm, nghttpd = machine.asked_apt
     assert update.endswith(" update")
     assert node.endswith(" install -y --no-install-recommends nodejs")
+    assert npm.endswith(" install -y --no-install-recommends npm")
     assert nghttpd.endswith(" install -y --no-install-recommends nghttp2-server")
 
 
