@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -268,7 +268,8 @@ async def _serve(
                 stack.enter_context(host.stop_signals(loop, done.set))
 
             def stop() -> None:
-                loop.call_soon_threadsafe(done.set)
+                with suppress(RuntimeError):  # the loop is closed: it has stopped already
+                    loop.call_soon_threadsafe(done.set)
 
             started(Running(ready=said, stop=stop))
             await done.wait()

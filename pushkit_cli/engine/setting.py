@@ -1,5 +1,6 @@
 """What surrounds a command: its home, profile, variables and folder. Read once, then passed in."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,7 +43,10 @@ class Setting:
 
     def listener(self) -> dict[str, Any] | None:
         """The ready object of the listener that commands here speak to."""
-        return ready.find(self.home, self.path_of("PUSHKIT_READY_FILE"))
+        named = self.path_of("PUSHKIT_READY_FILE")
+        if named is None and not os.access(self.home, os.W_OK):
+            return None  # whoever listens holds a lock in his home
+        return ready.find(self.home, named)
 
     @cached_property
     def project_file(self) -> Path | None:
@@ -67,10 +71,15 @@ class Setting:
         return kept if self.project_file is None else kept.under(load_project(self.project_file))
 
     def token_cache(self) -> tuple[TokenCache, str | None]:
-        """Where provider tokens are kept, and a warning where they cannot be."""
+        """Where provider tokens are kept, and a warning where they cannot be.
+
+        Raises StoreError for a home that could be written, and may not be trusted.
+        """
         try:
             cache = TokenCache(Home(self.home))
             cache.lock()
         except StoreError as error:
+            if self.home.is_dir() and not isinstance(error.__cause__, OSError):
+                raise
             return TokenCache(None), f"the provider token is not kept: {error.message}"
         return cache, None

@@ -106,7 +106,7 @@ def _from_variables(setting: Setting, *, is_local: bool) -> Signer | None:
         if value is None
     ]
     if missing or team_id is None:
-        raise ConfigError(f"{' and '.join(missing)} is not set beside the key", hint=_STATELESS)
+        raise ConfigError(f"{' and '.join(missing)} must be set beside the key", hint=_STATELESS)
     if pem is not None:
         raw = _pem(pem)
         return Signer(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -47,12 +48,16 @@ def read_certificate(
 
     Raises ValueError with one sentence: no certificate, no key, wrong password, not a pair.
     """
-    if b"-----BEGIN" in data:
-        chain, private = _from_pem(data, key or data, password)
-    else:
-        chain, private = _from_pkcs12(data, password)
-    leaf = chain[0]
-    if private.public_key() != leaf.public_key():
+    try:
+        if b"-----BEGIN" in data:
+            chain, private = _from_pem(data, key or data, password)
+        else:
+            chain, private = _from_pkcs12(data, password)
+        leaf = chain[0]
+        is_pair = private.public_key() == leaf.public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError("its key or cipher is of a kind that cannot be read here") from error
+    if not is_pair:
         raise ValueError("the key is not that of the certificate")
     return ClientCertificate(
         chain_pem=b"".join(one.public_bytes(Encoding.PEM) for one in chain),
@@ -75,11 +80,21 @@ def _from_pem(
     if b"PRIVATE KEY-----" not in key:
         raise ValueError("it holds no private key: name one with --cert-key")
     try:
-        return chain, load_pem_private_key(key, password)
+        return chain, _private(key, password)
     except TypeError as error:
         raise ValueError("the key is encrypted: name its password with --password-file") from error
     except ValueError as error:
         raise ValueError("the key cannot be read: is the password right?") from error
+
+
+def _private(key: bytes, password: bytes | None) -> PrivateKeyTypes:
+    """A key in PEM; a password that it does not need is no mistake."""
+    try:
+        return load_pem_private_key(key, password)
+    except TypeError:
+        if password is None:
+            raise
+        return load_pem_private_key(key, None)
 
 
 def _from_pkcs12(

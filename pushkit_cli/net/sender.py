@@ -105,7 +105,8 @@ def _reach(host: str, port: int, timeout: float) -> socket.socket:
             f"{host}:{port} cannot be reached: {_words(error)}",
             hint="is it running? `pushkit listen` starts a local one",
         ) from error
-    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(OSError):  # macOS says EINVAL where the peer has hung up already
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return plain
 
 
@@ -128,7 +129,8 @@ def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "the handshake failed").replace("_", " ").lower()
+        reason: str | None = getattr(error, "reason", None)  # OpenSSL alone gives one
+        return (reason or "the handshake failed").replace("_", " ").lower()
     return str(getattr(error, "strerror", None) or error).lower()
 
 

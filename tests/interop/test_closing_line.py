@@ -146,13 +146,14 @@ def test_what_cannot_be_installed_is_named_and_nothing_fails(machine: Machine) -
 
 
 def test_what_was_installed_is_not_talked_about(machine: Machine) -> None:
-    for name in ("node", "nghttpd"):
+    for name in ("node", "npm", "nghttpd"):
         machine.add(f"{name}.real")
     real = os.fspath(machine.folder)
     machine.add(
         "apt-get",
         f'for last do :; done\ncase "$last" in\n'
         f"nodejs) /bin/cp {real}/node.real {real}/node ;;\n"
+        f"npm) /bin/cp {real}/npm.real {real}/npm ;;\n"
         f"nghttp2-server) /bin/cp {real}/nghttpd.real {real}/nghttpd ;;\n"
         "esac",
     )
