@@ -49,6 +49,7 @@ def order_from(options: Mapping[str, Any]) -> Order:
         endpoint=options["endpoint"],
         cacert=options["cacert"],
         send_key_to=options["send_key_to"],
+        insecure=options["insecure"],
         words=_words(options, base),
         payload=raw,
         topic=options["topic"],

@@ -94,6 +94,12 @@ ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
     help="Trust this authority (PEM) and no other.",
 )
 @click.option(
+    "--insecure",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Trust whatever certificate is shown; never for Apple's hosts.",
+)
+@click.option(
     "--send-key-to",
     metavar="HOST",
     allow_from_autoenv=False,

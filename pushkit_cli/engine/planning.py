@@ -43,6 +43,7 @@ class Order:
     endpoint: str | None = None
     cacert: Path | None = None
     send_key_to: str | None = None
+    insecure: bool = False
     words: Words = field(default_factory=Words)
     payload: bytes | None = None
     topic: str | None = None
@@ -95,6 +96,7 @@ class Plan:
     timeout: float
     retries: int
     lint: bool
+    insecure: bool
 
 
 def plan(order: Order, setting: Setting) -> Plan:
@@ -134,12 +136,18 @@ def plan(order: Order, setting: Setting) -> Plan:
         timeout=order.timeout,
         retries=order.retries,
         lint=order.lint,
+        insecure=order.insecure,
     )
 
 
 def _check_may_sign(order: Order, where: Where) -> None:
     """A foreign host is named twice on the command line: no variable points a key at it."""
     check_may_sign(where.endpoint, order.send_key_to)
+    if order.insecure and is_apple(where.endpoint.host):
+        raise UsageError(
+            "--insecure would show a provider token to whoever answers for Apple",
+            hint="leave it out; to trust a proxy's authority, name it with --cacert",
+        )
     host_name = where.endpoint.host
     if order.endpoint is None and not (is_apple(host_name) or is_loopback(host_name)):
         raise UsageError(

@@ -109,7 +109,9 @@ class _Dispatch:
         self._renewed = False
         files = ready.signer.certificate
         pair = None if files is None else (files.chain_file, files.key_file)
-        self._context = client_context(ready.where.cacert, certificate=pair)
+        self._context = client_context(
+            ready.where.cacert, certificate=pair, insecure=ready.insecure
+        )
 
     def run(self) -> tuple[Result, ...]:
         places = list(range(len(self._plan.shots)))

@@ -18,12 +18,15 @@ def server_context(*, chain: Path, key: Path) -> ssl.SSLContext:
 
 
 def client_context(
-    cacert: Path | None, *, certificate: tuple[Path, Path] | None = None
+    cacert: Path | None,
+    *,
+    certificate: tuple[Path, Path] | None = None,
+    insecure: bool = False,
 ) -> ssl.SSLContext:
     """Whom a sender trusts: `cacert` alone, else the system's roots, else certifi's.
 
-    `certificate` is a chain and its key, both PEM, shown to a server that asks. Raises
-    ConfigError for a file that holds no certificate.
+    `certificate` is a chain and its key, both PEM, shown to a server that asks. `insecure` trusts
+    everybody. Raises ConfigError for a file that holds no certificate.
     """
     try:
         context = ssl.create_default_context(cafile=None if cacert is None else str(cacert))
@@ -38,6 +41,9 @@ def client_context(
         context.load_verify_locations(certifi.where())
     if certificate is not None:
         _show(context, *certificate)
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols([ALPN])
     return context

@@ -152,6 +152,7 @@ def test_what_is_sent_when_nothing_is_said(
         (["--type", "voip", "--endpoint", "http://127.0.0.1"], 2, "not https"),
         (["--type", "voip", "--endpoint", "https://example.com"], 2, "--send-key-to example.com"),
         (["--type", "voip", "--header", "authorization:x"], 2, "cannot be set"),
+        (["--type", "voip", "--insecure", "--endpoint", "https://api.push.apple.com"], 2, "Apple"),
         (["--type", "voip", "--header", "x"], 2, "not name:value"),
         (["--type", "voip", "-d", "x"], 2, "neither key=text nor key:=json"),
         (["--type", "voip", "-d", "x:=[NaN]"], 2, "NaN is not JSON"),
@@ -195,8 +196,11 @@ def test_a_closed_port_is_not_sent(listener: Running) -> None:
 def test_an_unknown_authority_is_not_sent(listener: Running, tmp_path: Path) -> None:
     with answering(tmp_path, lambda _: None) as host:
         code, error, _ = _sent("--type", "voip", "--endpoint", host.url)
+        insecure = ("--insecure", "--timeout", "300ms")
+        unheard, _, _ = _sent("--type", "voip", "--endpoint", host.url, *insecure)
     assert code == 5
     assert "not trusted" in error["message"]
+    assert (unheard, len(host.asked)) == (8, 1), "trusted, sent, and never answered"
 
 
 def test_silence_after_sending_is_unknown(listener: Running, tmp_path: Path) -> None:
