@@ -92,8 +92,8 @@ class Drawer:
 
     def certificate(self, name: str) -> CertificateFiles | None:
         """A certificate by its name, `None` where it is not here."""
-        chain = self.folder / "keystore" / f"{name}.crt.pem"
-        key = self.folder / "keystore" / f"{name}.key.pem"
+        chain = self._home.path / self._in(f"{name}.crt.pem")
+        key = self._home.path / self._in(f"{name}.key.pem")
         if not chain.exists() or not key.exists():
             return None
         return CertificateFiles(chain_file=chain, key_file=key)

@@ -1,0 +1,60 @@
+"""What the tests of the commands ask of an ended command, and of the files it left."""
+
+import io
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from pushkit_cli.cli.app import run
+
+Done = subprocess.CompletedProcess[bytes]
+
+
+def spoken(done: Done) -> str:
+    """Everything on stderr as one line: it may be folded anywhere."""
+    return " ".join(done.stderr.decode().split())
+
+
+def failed(done: Done, code: int) -> str:
+    """One error, one hint, no traceback and the right code; what was said comes back."""
+    said = spoken(done)
+    assert done.returncode == code, (said, done.stdout)
+    assert (said.count("error: "), said.count("hint: ")) == (1, 1), said
+    assert "Traceback" not in said
+    assert "a bug in pushkit" not in said
+    return said
+
+
+def prepared(*arguments: str) -> str:
+    """A command that sets the scene, in this process because that is quick; what it wrote."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run(list(arguments), os.environ)
+    written = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+    assert code == 0, written
+    return written[0]
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file, whatever its name."""
+    yield from (path for path in folder.rglob("*") if path.is_file())
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Files that are born beside their place and should have been renamed or removed."""
+    return [
+        path.name
+        for path in files_below(folder)
+        if path.name.startswith(".") and path.name != ".gitignore"
+    ]
+
+
+def holding(folder: Path, secret: bytes) -> list[str]:
+    """The files in which some bytes stand."""
+    return [
+        path.relative_to(folder).as_posix()
+        for path in files_below(folder)
+        if secret in path.read_bytes()
+    ]
