@@ -9,7 +9,15 @@ import pytest
 from pushkit_cli.engine.listener import Options, Running, running
 from pushkit_cli.engine.objects import Happened
 
-_SPEAKING = ("PUSHKIT_", "COVERAGE_", "SSL_CERT", "NO_COLOR", "COLUMNS", "HTTPS_PROXY", "https_proxy")
+_SPEAKING = (
+    "PUSHKIT_",
+    "COVERAGE_",
+    "SSL_CERT",
+    "NO_COLOR",
+    "COLUMNS",
+    "HTTPS_PROXY",
+    "https_proxy",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -19,9 +19,14 @@ def _refused(*words: str, **variables: str) -> tuple[str, str]:
         variables=variables)  # fmt: skip
     reply: dict[str, Any] = objects(done.stdout)[0]
     assert (done.returncode, reply["outcome"]) == (4, "refused"), done.stderr
-    said = pushkit("send", "--type", "voip", "-d", "callUUID=x", *words, variables=variables)
-    assert " ".join(said.stderr.decode().split()).count("hint: ") == 1
     return str(reply["reason"]), str(reply["hint"])
+
+
+def test_the_remedy_stands_in_one_line_after_the_refusal(listener: Running) -> None:
+    words = ("--to", TOKEN, "--app", _LOCAL_APP, "--env", "local", "-d", "callUUID=x")
+    done = pushkit("send", "--type", "voip", *words)
+    said = " ".join(done.stderr.decode().split())
+    assert (done.returncode, said.count("hint: "), said.count("error: ")) == (4, 1, 0)
 
 
 def _written_down(environment: str, app: str = _LOCAL_APP) -> str:

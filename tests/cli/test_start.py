@@ -27,7 +27,7 @@ def _imported(*arguments: str, **variables: str) -> tuple[int, set[str]]:
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, json.dumps(arguments)],
         capture_output=True,
-        env={**os.environ, "COVERAGE_PROCESS_START": "", **variables},
+        env={**os.environ, **variables},
         check=True,
     )
     code, modules = json.loads(done.stderr.splitlines()[-1])

@@ -131,6 +131,19 @@ def test_who_never_ends_a_request_is_cut_off_when_the_grace_is_over(trust: Trust
     play(scene())
 
 
+def test_who_does_not_hang_up_in_turn_is_cut_off_when_the_grace_is_over(trust: Trust) -> None:
+    async def scene() -> None:
+        async with opened(House(trust)) as house, client(house) as sender:
+            await _connected(sender)
+            sender.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            assert 0.05 <= await _took(house.server, 0.05) < QUICKLY_S
+            sender.writer.transport.resume_reading()  # type: ignore[attr-defined]
+            await sender.end()
+        assert len(sender.heard.goaways()) == 1
+
+    play(scene())
+
+
 def test_who_connected_and_never_spoke_tls_does_not_delay_the_end(trust: Trust) -> None:
     async def scene() -> None:
         async with opened(House(trust)) as house:

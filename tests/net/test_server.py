@@ -140,7 +140,8 @@ async def client(
     try:
         yield Client(reader, writer)
     finally:
-        writer.transport.abort()
+        if not writer.is_closing():
+            writer.transport.abort()
         with suppress(OSError):
             await writer.wait_closed()
 

@@ -262,7 +262,7 @@ def test_a_secret_in_a_project_is_not_repeated(
 ) -> None:
     (tmp_path / "pushkit.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    for words in (("register", "list"), ("config", "show", "--origin"), _SEND):
+    for words in (("register", "list"), ("config", "show", "--origin")):
         done = pushkit("-v", "--json", *words, variables={"PUSHKIT_DEBUG": "1"})
         assert done.returncode == 6
         assert _PROJECT_SECRET.encode() not in done.stdout + done.stderr

@@ -1,0 +1,170 @@
+"""A real listener under traffic, killed again and again: what it acknowledged is never lost."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from pushkit_cli.apns.message import Outcome, Request, as_uuid, to_request
+from pushkit_cli.apns.push import Push, PushType
+from pushkit_cli.apns.token import mint
+from pushkit_cli.engine.host import new_id
+from pushkit_cli.errors import NotSentError
+from pushkit_cli.net.sender import Endpoint, exchange
+from pushkit_cli.net.tls import client_context
+from tests.commands import PATIENCE_S, PUSHKIT
+
+KILLS = 20
+SENDERS = 3
+BATCH = 40
+KINDS = (PushType.voip, PushType.alert, PushType.fileprovider)
+
+
+@contextmanager
+def started(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+    """`pushkit listen` on the same home as ever, ready; killed at the end of the block."""
+    with subprocess.Popen(
+        [PUSHKIT, "listen", "--json", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PUSHKIT_HOME": str(home)},
+    ) as process:
+        assert process.stdout is not None
+        ready: dict[str, Any] = {}
+        for line in process.stdout:  # warnings of what was interrupted may come first
+            ready = json.loads(line)
+            if ready["event"] == "ready":
+                break
+        drain = threading.Thread(target=process.stdout.read)
+        drain.start()
+        try:
+            assert ready.get("event") == "ready"
+            yield process, ready
+        finally:
+            process.kill()
+            process.wait(PATIENCE_S)
+            drain.join()
+
+
+class Traffic:
+    """Senders that push as fast as they are answered, and remember what was acknowledged."""
+
+    def __init__(self, ready: dict[str, Any], bearer: str) -> None:
+        self._ready = ready
+        self._bearer = bearer
+        self._context = client_context(Path(ready["ca_file"]))
+        self._endpoint = Endpoint(host="127.0.0.1", port=ready["port"])
+        self._threads = [threading.Thread(target=self._send) for _ in range(SENDERS)]
+        self.acknowledged: list[str] = []
+        self.outcomes = set[Outcome]()
+
+    def __enter__(self) -> "Traffic":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self) -> None:
+        """Until nobody listens any more."""
+        with suppress(NotSentError):
+            while True:
+                pushes = [self._push(KINDS[number % 3]) for number in range(BATCH)]
+                done = exchange(self._endpoint, self._context, pushes, timeout=PATIENCE_S)
+                for one in done:
+                    self.outcomes.add(one.reply.outcome)
+                    if one.reply.outcome is Outcome.ACCEPTED:
+                        assert one.reply.apns_id is not None
+                        self.acknowledged.append(one.reply.apns_id)
+
+    def _push(self, kind: PushType) -> Request:
+        suffix = {PushType.voip: ".voip", PushType.fileprovider: ".pushkit.fileprovider"}
+        push = Push(
+            token=self._ready["devices"][0]["tokens"][kind],
+            payload=b'{"aps":{"alert":"x"},"callUUID":"c"}',
+            topic=self._ready["apps"][0] + suffix.get(kind, ""),
+            push_type=kind,
+            priority=10,
+            apns_id=as_uuid(new_id()).upper(),
+        )
+        return to_request(push, authority=self._endpoint.authority, provider_token=self._bearer)
+
+
+def journal(home: Path) -> list[dict[str, Any]]:
+    """Every event that is kept, with nobody listening."""
+    sql = sqlite3.connect(home / "emulator.db")
+    (checked,) = sql.execute("PRAGMA integrity_check").fetchone()
+    rows = sql.execute("SELECT seq, value FROM journal ORDER BY seq").fetchall()
+    sql.close()
+    assert checked == "ok"
+    events = [json.loads(value) for _, value in rows]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    return events
+
+
+def test_what_was_acknowledged_survives_twenty_kills(home: Path) -> None:
+    random, acknowledged = Random("kill"), list[str]()
+    outcomes, devices, bearer = set[Outcome](), list[Any](), None
+    for _ in range(KILLS):
+        with started(home) as (process, ready):
+            devices.append(ready["devices"])
+            if bearer is None:
+                key = Path(ready["key_file"]).read_bytes()
+                now = time.time()
+                bearer = mint(key, team_id=ready["team_id"], key_id=ready["key_id"], now=now)
+            with Traffic(ready, bearer) as traffic:
+                time.sleep(random.uniform(0.0, 1.5))  # the moment is what chance says
+                process.send_signal(signal.SIGKILL)
+        acknowledged += traffic.acknowledged
+        outcomes |= traffic.outcomes
+        events = journal(home)
+        kept = {event["apns_id"] for event in events if event["event"] == "push"}
+        assert [lost for lost in acknowledged if lost not in kept] == []
+        assert devices[-1] == devices[0]
+    assert len(acknowledged) == len(set(acknowledged)) > 1000
+    assert outcomes >= {Outcome.ACCEPTED, Outcome.UNKNOWN}
+    _every_push_was_followed_by_its_events(journal(home))
+
+
+def _every_push_was_followed_by_its_events(events: list[dict[str, Any]]) -> None:
+    """A turn is kept whole: what a push made happen at once stands beside it."""
+    delivered = {event["push_id"] for event in events if event["event"] == "delivered"}
+    accepted = {event["id"] for event in events if event["event"] == "push"}
+    assert {event["status"] for event in events if event["event"] == "push"} == {200}
+    assert delivered == accepted
+    ends = [event for event in events if event["event"] in ("call-reported", "warning")]
+    calls = {e["id"] for e in events if e["event"] == "push" and e["type"] == "voip"}
+    ended = [event["push_id"] for event in ends if event["type"] == "voip"]
+    last = {event["id"] for event in events[-500:] if event["event"] == "push"}
+    assert len(ended) == len(set(ended))
+    assert calls - set(ended) <= last  # the last listener left some in the middle
+
+
+def test_a_listener_that_is_killed_while_it_starts_leaves_a_home_that_works(home: Path) -> None:
+    random = Random("start")
+    environment = {**os.environ, "PUSHKIT_HOME": str(home)}
+    for _ in range(KILLS):
+        with subprocess.Popen(
+            [PUSHKIT, "listen", "--json", "--port", "0"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        ) as process:
+            time.sleep(random.uniform(0.05, 0.6))
+            process.kill()
+    with started(home) as (_, first):
+        pass
+    with started(home) as (_, second):
+        assert second["devices"] == first["devices"]
+        assert second["key_id"] == first["key_id"]
