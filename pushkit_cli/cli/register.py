@@ -1,5 +1,6 @@
 """`pushkit register`: keys, apps, devices and export tokens."""
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ _KINDS = ("app", "key", "device", "export-token")
 _WORLDS = tuple(str(one) for one in Environment)
 _ENVIRONMENTS = (*_WORLDS, "both")
 _DATASETS = ("delivery", "broadcast-app", "broadcast-channel")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
 _team = click.option("--team-id", metavar="ID", help="Ten characters, under Membership.")
 _key_id = click.option("--key-id", metavar="ID", help="Else from the file's name, AuthKey_ID.p8.")
 _replace = click.option(
@@ -117,6 +119,8 @@ def device(terminal: Terminal, /, name: str, token: str | None, **given: Any) ->
 
     if as_token(name) is not None:
         raise UsageError(f"{name} looks like a token, not a name", hint="choose a shorter name")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name} cannot name a device", hint="use letters, digits and hyphens")
     if token is None:
         return _emulated(terminal, name, given)
     found = as_token(token)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pushkit_cli.engine.setting import Setting
-from pushkit_cli.store.book import Book, load_project
+from pushkit_cli.store.book import Book
 
 _SECRET = frozenset({"PUSHKIT_KEY"})
 _GENERAL = (
@@ -28,9 +28,8 @@ def settings(setting: Setting) -> Iterator[tuple[str, str, str]]:
         value = setting.variable(name)
         if value is not None:
             yield name, "(set, not shown)" if name in _SECRET else value, "variable"
-    project = Book() if setting.project_file is None else load_project(setting.project_file)
     if setting.project_file is not None:
-        yield from _of(project, str(setting.project_file))
+        yield from _of(setting.project, str(setting.project_file))
     if setting.drawer is not None:
         yield from _of(setting.drawer.book(), str(setting.drawer.book_file))
 

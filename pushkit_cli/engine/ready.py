@@ -25,7 +25,7 @@ def find(home: Path, ready_file: Path | None) -> dict[str, Any] | None:
     if not lock.exists():
         return None
     probe = kept.lock(LOCK_FILE)
-    if probe.take(wait=False):
+    if probe.take(wait=False, shared=True):
         probe.release()
         return None
     return _load(kept.path / RUN_FILE)
@@ -36,7 +36,7 @@ def _load(path: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path} is not a ready file", hint="start `pushkit listen`") from error
     if not isinstance(found, dict) or found.get("event") != "ready":
         raise StoreError(f"{path} is not a ready file", hint="start `pushkit listen`")

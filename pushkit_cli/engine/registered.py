@@ -26,7 +26,11 @@ class Item:
 
 def items(setting: Setting, *, with_emulated: bool = True) -> list[Item]:
     """Everything that is registered here, the project's file included."""
-    found = [*_of_book(setting.book)]
+    in_project = {(item.kind, item.name) for item in _of_book(setting.project)}
+    found = [
+        replace(item, origin="project") if (item.kind, item.name) in in_project else item
+        for item in _of_book(setting.book)
+    ]
     drawer = setting.drawer
     if drawer is not None:
         found += [
@@ -137,5 +141,9 @@ def _unknown(kind: str, name: str, setting: Setting) -> UsageError:
         return UsageError(
             f"{name} belongs to the emulator, which keeps what it has seen",
             hint=f"start afresh with --ephemeral, or move {setting.home / 'emulator.db'} away",
+        )
+    if have and have[0].origin == "project":
+        return UsageError(
+            f"{name} stands in {setting.project_file}", hint="take it out of that file by hand"
         )
     return UsageError(f"no {kind} {name} is registered", hint="pushkit register list")

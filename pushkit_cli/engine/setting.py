@@ -39,7 +39,12 @@ class Setting:
     def path_of(self, name: str) -> Path | None:
         """A variable that names a file."""
         said = self.variable(name)
-        return None if said is None else Path(said).expanduser()
+        if said is None:
+            return None
+        try:
+            return Path(said).expanduser()
+        except RuntimeError:  # there is no such user, and maybe a file of that name
+            return Path(said)
 
     def listener(self) -> dict[str, Any] | None:
         """The ready object of the listener that commands here speak to."""
@@ -68,7 +73,12 @@ class Setting:
     def book(self) -> Book:
         """What is registered, and over it what the project's file says."""
         kept = Book() if self.drawer is None else self.drawer.book()
-        return kept if self.project_file is None else kept.under(load_project(self.project_file))
+        return kept.under(self.project)
+
+    @cached_property
+    def project(self) -> Book:
+        """What the project's file says; an empty book where there is none."""
+        return Book() if self.project_file is None else load_project(self.project_file)
 
     def token_cache(self) -> tuple[TokenCache, str | None]:
         """Where provider tokens are kept, and a warning where they cannot be.

@@ -5,6 +5,7 @@ Provider tokens are kept between runs, and one process mints: APNs refuses who m
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from pushkit_cli.store.files import Home
 from pushkit_cli.store.keystore import CertificateFiles, TokenCache
 
 KEY_VARIABLES = ("PUSHKIT_KEY", "PUSHKIT_KEY_FILE", "PUSHKIT_TEAM_ID", "PUSHKIT_KEY_ID")
+_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 _STATELESS = "set PUSHKIT_KEY_FILE, PUSHKIT_TEAM_ID and PUSHKIT_KEY_ID"
 
 
@@ -105,15 +107,25 @@ def _from_variables(setting: Setting, *, is_local: bool) -> Signer | None:
         for name, value in (("PUSHKIT_TEAM_ID", team_id), ("PUSHKIT_KEY_ID", key_id))
         if value is None
     ]
-    if missing or team_id is None:
+    if missing or team_id is None or key_id is None:
         raise ConfigError(f"{' and '.join(missing)} must be set beside the key", hint=_STATELESS)
+    _check_ids(team_id, key_id)
     if pem is not None:
         raw = _pem(pem)
         return Signer(
             team_id=team_id, key_id=key_id, private=lambda: raw, public=lambda: _public(raw)
         )
     assert file is not None
-    return _of_file(file, team_id=team_id, key_id=key_id or "")
+    return _of_file(file, team_id=team_id, key_id=key_id)
+
+
+def _check_ids(team_id: str, key_id: str) -> None:
+    """Refuse what can be no id; those of a local listener may be of any length."""
+    for what, value in (("team id", team_id), ("key id", key_id)):
+        if not _ID.fullmatch(value):
+            raise CredentialError(
+                f"{value} is no {what}", hint="it has ten capital letters and digits"
+            )
 
 
 def _pem(text: str) -> bytes:
@@ -129,9 +141,10 @@ def _pem(text: str) -> bytes:
 
 def _of_file(file: Path, *, team_id: str, key_id: str) -> Signer:
     """A key in a file; its public half stands beside a file that this program wrote."""
+    _check_ids(team_id, key_id)
     stem = file.stem
     named = stem.removeprefix("AuthKey_") if stem.startswith("AuthKey_") else None
-    beside = file.with_name(f"{key_id}.pub")
+    beside = file.parent / f"{key_id}.pub"
 
     def public() -> bytes:
         return _read(beside) if beside.exists() else _public(_read(file))

@@ -63,11 +63,9 @@ def place(
 ) -> Where:
     """Find the endpoint of an environment; no variable ever diverts one of Apple's."""
     if endpoint is not None:
-        return Where(
-            target=target,
-            endpoint=parse_endpoint(endpoint),
-            cacert=cacert or _ca(setting, listener),
-        )
+        named = parse_endpoint(endpoint)
+        ours = None if is_apple(named.host) else _ca(setting, listener)
+        return Where(target=target, endpoint=named, cacert=cacert or ours)
     if target in _APPLE:
         return Where(target=target, endpoint=_APPLE[target], cacert=cacert)
     variable, name, port = _LOCAL[target]
@@ -91,11 +89,13 @@ def _ca(setting: Setting, listener: dict[str, Any] | None) -> Path | None:
 def parse_endpoint(text: str) -> Endpoint:
     """Read `https://host[:port]`, or the same without the scheme. Raises UsageError."""
     hint = "write it as https://127.0.0.1:2197"
-    split = urlsplit(text if "//" in text else f"https://{text}")
     try:
-        port = split.port or 443
+        split = urlsplit(text if "//" in text else f"https://{text}")
+        port = 443 if split.port is None else split.port
     except ValueError as error:
-        raise UsageError(f"{text} has no port that can be", hint=hint) from error
+        raise UsageError(f"{text} has no host or port that can be", hint=hint) from error
+    if port == 0:
+        raise UsageError(f"{text}: nobody answers on port 0", hint=hint)
     host = split.hostname or ""
     if split.scheme != "https":
         raise UsageError(f"{text} is not https: APNs is spoken over TLS alone", hint=hint)

@@ -3,6 +3,7 @@
 import base64
 import re
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -64,8 +65,11 @@ def _bypassed(host: str, variables: Mapping[str, str]) -> bool:
     return bool(proxy_bypass_environment(host, {"no": no_proxy}))
 
 
-def tunnel(plain: socket.socket, proxy: Proxy, host: str, port: int) -> None:
-    """Ask a proxy for a way to a host (RFC 9110, 9.3.6). Raises NotSentError where it says no."""
+def tunnel(plain: socket.socket, proxy: Proxy, host: str, port: int, *, deadline: float) -> None:
+    """Ask a proxy for a way to a host (RFC 9110, 9.3.6), until `deadline` (monotonic seconds).
+
+    Raises NotSentError where it says no, TimeoutError where it says nothing in time.
+    """
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
     if proxy.credentials is not None:
@@ -74,6 +78,10 @@ def tunnel(plain: socket.socket, proxy: Proxy, host: str, port: int) -> None:
     plain.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
     answer = b""
     while b"\r\n\r\n" not in answer:
+        left = deadline - time.monotonic()
+        if left <= 0:  # a proxy that drips bytes is one that says nothing
+            raise TimeoutError
+        plain.settimeout(left)
         piece = plain.recv(1)  # what follows the head belongs to TLS
         if not piece or len(answer) > _LONGEST_ANSWER:
             raise NotSentError(f"the proxy {proxy} hung up", hint="check --proxy and HTTPS_PROXY")

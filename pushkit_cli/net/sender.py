@@ -111,9 +111,10 @@ def _reach(host: str, port: int, timeout: float) -> socket.socket:
 
 
 def _through(proxy: Proxy, endpoint: Endpoint, timeout: float) -> socket.socket:
+    deadline = time.monotonic() + timeout
     plain = _reach(proxy.host, proxy.port, timeout)
     try:
-        tunnel(plain, proxy, endpoint.host, endpoint.port)
+        tunnel(plain, proxy, endpoint.host, endpoint.port, deadline=deadline)
     except NotSentError:
         plain.close()
         raise

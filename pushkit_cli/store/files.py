@@ -71,12 +71,16 @@ class Lock:
         self._path = path
         self._handle = -1
 
-    def take(self, *, wait: bool = True) -> bool:
-        """Take the lock; without `wait`, False where another process holds it."""
+    def take(self, *, wait: bool = True, shared: bool = False) -> bool:
+        """Take the lock; without `wait`, False where another process holds it.
+
+        `shared` is for looking whether somebody holds it: those who look do not see each other.
+        """
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         with translated(self._path):
             handle = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                fcntl.flock(handle, kind | (0 if wait else fcntl.LOCK_NB))
             except OSError as error:
                 os.close(handle)
                 if error.errno in (errno.EWOULDBLOCK, errno.EACCES):

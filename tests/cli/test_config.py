@@ -122,6 +122,10 @@ def test_variables_alone_are_enough(home: Path, tmp_path: Path, form: str) -> No
         ({"PUSHKIT_KEY": "Q0FOQVJZ", **_IDS}, "not PEM"),
         ({"PUSHKIT_KEY_FILE": "/nowhere/AuthKey.p8", **_IDS}, "no such file"),
         ({"PUSHKIT_KEY_FILE": "/dev/null", **_IDS}, "empty"),
+        ({"PUSHKIT_KEY": "x", **_IDS, "PUSHKIT_KEY_ID": "a/../b"}, "a/../b is no key id"),
+        ({"PUSHKIT_KEY": "x", **_IDS, "PUSHKIT_TEAM_ID": "my team"}, "my team is no team id"),
+        ({"PUSHKIT_KEY": "x", **_IDS, "PUSHKIT_TEAM_ID": "\udcff"}, "is no team id"),
+        ({"PUSHKIT_KEY_FILE": "~no_such_user/x", **_IDS}, "no such file"),
         ({}, "no key is known for com.example.app"),
     ],
 )

@@ -117,6 +117,15 @@ def test_a_project_hides_what_the_profile_calls_the_same(project: Write, tmp_pat
     found = objects(pushkit("register", "list", "--json").stdout)
     apps = {one["name"]: one["production"] for one in found if one["kind"] == "app"}
     assert apps == {APP: KEY, "com.example.two": "XYZ123XYZ1"}
+    origins = {one["name"]: one["origin"] for one in found}
+    assert (origins[APP], origins["bob"], origins["XYZ123XYZ1"]) == (
+        "project",
+        "project",
+        "profile",
+    )
+    assert pushkit("register", "remove", "app", APP).returncode == 0  # the profile's own
+    said = failed(pushkit("register", "remove", "app", APP), 2)
+    assert "take it out of that file by hand" in said
 
 
 @pytest.mark.parametrize(

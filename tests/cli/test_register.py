@@ -63,6 +63,13 @@ def test_a_name_may_not_look_like_a_token(home: Path, name: str, token: list[str
     assert not home.exists()
 
 
+@pytest.mark.parametrize("name", ["", " ", "a b", "a\nb", "-x", "a/b", "bob@app", "x" * 65])
+def test_a_name_can_be_said_to_other_commands(home: Path, name: str) -> None:
+    words = ("--app", APP, "--type", "voip", "--", name)
+    assert "cannot name a device" in failed(pushkit("register", "device", *words), 2)
+    assert not home.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -150,6 +150,8 @@ def test_what_is_sent_when_nothing_is_said(
         (["--type", "voip", "--expiration", "soon"], 2, "neither 0, absent"),
         (["--type", "voip", "--timeout", "soon"], 2, "is not a duration"),
         (["--type", "voip", "--endpoint", "http://127.0.0.1"], 2, "not https"),
+        (["--type", "voip", "--endpoint", "https://[::1"], 2, "no host or port"),
+        (["--type", "voip", "--endpoint", "https://127.0.0.1:0"], 2, "port 0"),
         (["--type", "voip", "--endpoint", "https://example.com"], 2, "--send-key-to example.com"),
         (["--type", "voip", "--header", "authorization:x"], 2, "cannot be set"),
         (["--type", "voip", "--insecure", "--endpoint", "https://api.push.apple.com"], 2, "Apple"),
