@@ -3,9 +3,11 @@
 import io
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 from pushkit_cli.cli.app import run
 
@@ -27,14 +29,27 @@ def failed(done: Done, code: int) -> str:
     return said
 
 
-def prepared(*arguments: str) -> str:
-    """A command that sets the scene, in this process because that is quick; what it wrote."""
+def here(*arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None) -> Done:
+    """A command run to its end in this process: for long tables of words, because it is quick."""
+    said = {**os.environ, **(variables or {})}
+    given = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run(list(arguments), os.environ)
-    written = [stream.buffer.getvalue().decode() for stream in (out, err)]
-    assert code == 0, written
-    return written[0]
+    with (
+        redirect_stdout(out),
+        redirect_stderr(err),
+        patch.object(sys, "stdin", given),
+        patch.dict(os.environ, said),
+    ):
+        code = run(list(arguments), said)
+    written = [stream.buffer.getvalue() for stream in (out, err)]
+    return Done(arguments, code, *written)
+
+
+def prepared(*arguments: str) -> str:
+    """A command that sets the scene, and ends well; what it wrote comes back."""
+    done = here(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode()
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from tests.commands import PUSHKIT, pushkit
 
 _SEND = ("send", "--type", "voip", "--app", APP, "-d", "callUUID=x", "--retries", "0")
 _TWO = ("--to", TOKEN, "--to", "cd" * 32)
-_PROMPT = b"Send 2 pushes to production? [y/N]"
+_PROMPT = b"Send 2 pushes to production? [y/N]: "
 
 
 @pytest.fixture

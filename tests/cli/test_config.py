@@ -10,7 +10,7 @@ from pushkit_cli.engine.listener import Running
 from pushkit_cli.net.certs import public_pem_of
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8, p8_file, p12, push_certificate
 from tests.cli.credentials import new_key as a_key
-from tests.cli.errands import failed, prepared, spoken
+from tests.cli.errands import failed, here, prepared, spoken
 from tests.commands import objects, pushkit
 
 _IDS = {"PUSHKIT_TEAM_ID": TEAM, "PUSHKIT_KEY_ID": KEY}
@@ -107,7 +107,7 @@ def test_variables_alone_are_enough(home: Path, tmp_path: Path, form: str) -> No
         "wrapped base64": {"PUSHKIT_KEY": base64.encodebytes(pem).decode()},
         "file": {"PUSHKIT_KEY_FILE": str(p8_file(tmp_path, pem=pem))},
     }[form]
-    done = pushkit("token", "--env", "production", variables={**_IDS, **said})
+    done = here("token", "--env", "production", variables={**_IDS, **said})
     assert done.returncode == 0, done.stderr
     assert verify(_read(done.stdout.decode()), public_pem_of(pem)) is None
     assert not (home / "profiles").exists()
@@ -130,7 +130,7 @@ def test_variables_alone_are_enough(home: Path, tmp_path: Path, form: str) -> No
     ],
 )
 def test_variables_that_do_not_fit_are_named(variables: dict[str, str], words: str) -> None:
-    done = pushkit("token", "--app", APP, "--env", "sandbox", variables=variables)
+    done = here("token", "--app", APP, "--env", "sandbox", variables=variables)
     assert words in failed(done, 6)
     assert "CANARY" not in spoken(done)
 

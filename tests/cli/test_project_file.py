@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8, p8_file
-from tests.cli.errands import failed, prepared, spoken
+from tests.cli.errands import failed, here, prepared, spoken
 from tests.commands import objects, pushkit
 
 _PROJECT = f"""
@@ -45,7 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 def _environment(*more: str, **variables: str) -> str:
-    done = pushkit(*_DRY, *more, variables=variables)
+    done = here(*_DRY, *more, variables=variables)
     assert done.returncode == 0, done.stderr
     return str(objects(done.stdout)[0]["environment"])
 
@@ -151,7 +151,7 @@ def test_a_typo_is_an_error_that_says_what_was_meant(
     project: Write, text: str, error: str, hint: str
 ) -> None:
     file = project(text)
-    said = failed(pushkit("config", "show"), 6)
+    said = failed(here("config", "show"), 6)
     assert error in said
     assert hint in said
     assert "pushkit.toml" in said
@@ -178,7 +178,7 @@ def test_bytes_that_are_no_text_are_an_error_too(project: Write) -> None:
 )
 def test_a_secret_in_a_project_is_refused_and_not_repeated(project: Write, text: str) -> None:
     project(text)
-    done = pushkit("-v", *_DRY, "--to", TOKEN)
+    done = here("-v", *_DRY, "--to", TOKEN)
     assert "holds a secret" in failed(done, 6)
     assert "CANARY" not in spoken(done) + done.stdout.decode()
     assert b"eyJ" not in done.stdout + done.stderr
@@ -216,14 +216,14 @@ def test_looking_into_a_profile_does_not_make_it(home: Path) -> None:
 @pytest.mark.parametrize("name", ["../x", "", ".", "a/b", "-x", "é"])
 def test_a_profile_cannot_be_any_path(home: Path, name: str) -> None:
     words = ("register", "key", "-", "--team-id", TEAM, "--key-id", KEY)
-    said = failed(pushkit(f"--profile={name}", *words, stdin=p8()), 6)
+    said = failed(here(f"--profile={name}", *words, stdin=p8()), 6)
     assert "cannot name a profile" in said
 
 
 @pytest.mark.parametrize("text", ["[newer]\nthing = 1\n", "schema = 99\n", "torn = [", "\x00"])
 def test_a_profile_that_is_newer_or_damaged_is_kept_and_named(home: Path, text: str) -> None:
     words = ("register", "key", "-", "--team-id", TEAM, "--key-id", KEY)
-    pushkit(*words, stdin=p8())
+    here(*words, stdin=p8())
     book = home / "profiles" / "default" / "pushkit.toml"
     book.write_text(text)
     for command in (
@@ -231,6 +231,6 @@ def test_a_profile_that_is_newer_or_damaged_is_kept_and_named(home: Path, text: 
         [*words, "--replace"],
         ["register", "remove", "key", KEY],
     ):
-        said = failed(pushkit(*command, stdin=p8()), 6)
+        said = failed(here(*command, stdin=p8()), 6)
         assert "".join(str(book).split()) in said.replace(" ", "")
         assert book.read_text() == text

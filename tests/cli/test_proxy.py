@@ -8,7 +8,7 @@ import pytest
 
 from pushkit_cli.apns.message import Response
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8
-from tests.cli.errands import failed, spoken
+from tests.cli.errands import failed, here, spoken
 from tests.cli.hosts import Proxy, RawHost, always, connect_proxy, raw_host
 from tests.commands import objects, pushkit
 
@@ -178,7 +178,7 @@ def test_a_certificate_of_another_name_behind_a_proxy_is_not_trusted(tmp_path: P
 def test_what_is_no_proxy_is_a_mistake_that_repeats_no_password(proxy: str) -> None:
     for words, said in (("--proxy", proxy), {}), ((), {"HTTPS_PROXY": proxy}):
         variables = {**said, "PUSHKIT_DEBUG": "1"}
-        done = pushkit("-v", "--json", *_SEND, "--env", "sandbox", *words, variables=variables)
+        done = here("-v", "--json", *_SEND, "--env", "sandbox", *words, variables=variables)
         assert _WORD not in failed(done, 2)
         assert _WORD.encode() not in done.stdout
         assert objects(done.stdout)[-1]["exit"] == 2

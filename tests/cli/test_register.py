@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8, p8_file
-from tests.cli.errands import failed, holding, left_behind, prepared, spoken
+from tests.cli.errands import failed, here, holding, left_behind, prepared, spoken
 from tests.cli.typist import type_in_pty
 from tests.commands import PUSHKIT, objects, pushkit
 from tests.pty_run import stray_controls
@@ -59,14 +59,14 @@ def test_a_device_has_a_token_for_each_type(home: Path) -> None:
 @pytest.mark.parametrize("token", [["--token", TOKEN], []])
 def test_a_name_may_not_look_like_a_token(home: Path, name: str, token: list[str]) -> None:
     words = ["register", "device", name, "--app", APP, "--type", "voip", "--env", "sandbox"]
-    assert "looks like a token" in failed(pushkit(*words, *token), 2)
+    assert "looks like a token" in failed(here(*words, *token), 2)
     assert not home.exists()
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a\nb", "-x", "a/b", "bob@app", "x" * 65])
 def test_a_name_can_be_said_to_other_commands(home: Path, name: str) -> None:
     words = ("--app", APP, "--type", "voip", "--", name)
-    assert "cannot name a device" in failed(pushkit("register", "device", *words), 2)
+    assert "cannot name a device" in failed(here("register", "device", *words), 2)
     assert not home.exists()
 
 
@@ -85,7 +85,7 @@ def test_a_name_can_be_said_to_other_commands(home: Path, name: str) -> None:
     ],
 )
 def test_a_mistake_about_a_device_is_named(arguments: list[str], code: int, words: str) -> None:
-    assert words in failed(pushkit("register", "device", "bob", *arguments), code)
+    assert words in failed(here("register", "device", "bob", *arguments), code)
 
 
 def test_an_emulated_device_comes_with_its_tokens(home: Path) -> None:
@@ -118,7 +118,7 @@ def test_an_export_token_comes_from_a_file_and_is_never_shown(home: Path, tmp_pa
 
 @pytest.mark.parametrize("content", [b"", b" \n", b"two words here", b"short", b"\xff" * 20])
 def test_what_is_no_export_token_is_refused(home: Path, content: bytes) -> None:
-    done = pushkit(*_EXPORT, "--token-file", "-", stdin=content)
+    done = here(*_EXPORT, "--token-file", "-", stdin=content)
     assert "no data export token" in failed(done, 6)
 
 
@@ -178,7 +178,7 @@ def test_use_key_drops_the_provider_token_that_was_kept(home: Path, tmp_path: Pa
 def test_use_key_refuses_what_cannot_be(tmp_path: Path, arguments: list[str], words: str) -> None:
     file = str(p8_file(tmp_path))
     prepared("register", "key", file, "--team-id", TEAM, "--env", "sandbox")
-    assert words in failed(pushkit("register", "use-key", *arguments), 6)
+    assert words in failed(here("register", "use-key", *arguments), 6)
 
 
 def test_use_key_says_when_there_is_no_app(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_removed_key_leaves_no_copy_and_no_token_it_signed(home: Path, tmp_pat
 @pytest.mark.parametrize("kind", ["app", "key", "device", "export-token"])
 def test_what_is_not_there_cannot_be_shown_or_removed(home: Path, kind: str) -> None:
     for words in ("show", "remove"):
-        said = failed(pushkit("register", words, kind, "nothing"), 2)
+        said = failed(here("register", words, kind, "nothing"), 2)
         assert f"no {kind} nothing is registered" in said
 
 
@@ -244,4 +244,4 @@ def test_a_list_holds_one_line_for_each_thing_and_no_secret(home: Path, tmp_path
 
 @pytest.mark.parametrize("words", [["key"], ["app"], ["nothing"], ["use-key", KEY]])
 def test_a_torn_command_is_a_mistake(words: list[str]) -> None:
-    failed(pushkit("register", *words), 2)
+    failed(here("register", *words), 2)

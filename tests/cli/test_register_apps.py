@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cli.credentials import APP, KEY, TEAM, new_key, p8, p8_file, p12, push_certificate
-from tests.cli.errands import failed, files_below, holding, prepared, spoken
+from tests.cli.errands import failed, files_below, here, holding, prepared, spoken
 from tests.commands import objects, pushkit
 
 _KEYSTORE = Path("profiles", "default", "keystore")
@@ -105,7 +105,7 @@ def test_the_mistake_of_the_first_screen(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_bundle_id_is_refused(name: str, words: str) -> None:
-    assert words in failed(pushkit("register", "app", name, "--team-id", TEAM), 2)
+    assert words in failed(here("register", "app", name, "--team-id", TEAM), 2)
 
 
 # Nothing but its name
@@ -176,7 +176,7 @@ def test_a_certificate_that_is_of_no_use_is_refused(
     home: Path, tmp_path: Path, about: dict[str, Any], words: str
 ) -> None:
     file = _pem(tmp_path, **about)
-    done = pushkit("register", "app", APP, "--team-id", TEAM, "--cert", str(file))
+    done = here("register", "app", APP, "--team-id", TEAM, "--cert", str(file))
     assert words in failed(done, 6)
     assert not (home / _KEYSTORE).exists()
 
@@ -185,7 +185,7 @@ def test_a_certificate_that_is_of_no_use_is_refused(
 def test_what_is_no_certificate_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "push.cer"
     file.write_bytes(content)
-    done = pushkit("register", "app", APP, "--team-id", TEAM, "--cert", str(file))
+    done = here("register", "app", APP, "--team-id", TEAM, "--cert", str(file))
     assert "push.cer" in failed(done, 6)
 
 

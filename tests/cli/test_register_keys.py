@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.credentials import APP, KEY, TEAM, new_key, p8, p8_file, wrong_keys
-from tests.cli.errands import failed, holding, left_behind
+from tests.cli.errands import failed, here, holding, left_behind
 from tests.commands import objects, pushkit
 
 
@@ -85,7 +85,7 @@ def test_another_scope_needs_replace_too(home: Path, tmp_path: Path) -> None:
 def test_ids_that_changed_places_are_named(
     home: Path, tmp_path: Path, arguments: list[str], words: str
 ) -> None:
-    done = pushkit("register", "key", str(p8_file(tmp_path)), *arguments)
+    done = here("register", "key", str(p8_file(tmp_path)), *arguments)
     assert words in failed(done, 6)
     assert not (home / "profiles" / "default" / "keystore").exists()
 
@@ -118,7 +118,7 @@ def test_what_is_no_key_is_called_by_its_name(
         ["register", "key", str(file), "--team-id", TEAM],
         ["register", "app", APP, "--team-id", TEAM, "--key", str(file)],
     ):
-        said = failed(pushkit(*arguments), 6)
+        said = failed(here(*arguments), 6)
         assert words in said
         assert file.name in said
     assert not (home / "profiles" / "default" / "keystore").exists()

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from tests.pty_run import PtyResult
 
-_A_WHILE_S, _TRIES = 3.0, 10
+_A_WHILE_S, _TRIES = 1.0, 30
+_INTERRUPT = b"\x03"
 
 
 def type_in_pty(
@@ -16,8 +17,8 @@ def type_in_pty(
 ) -> PtyResult:
     """Run `argv` with a terminal of its own for all three streams; type once the prompt is there.
 
-    A ^C that comes in the moment before Python reads is not seen until something is typed, so
-    whoever types does it again after a while. Raises TimeoutError, with what was written, where
+    A ^C in the moment before Python reads is not seen until something is typed, so it is typed
+    again after a while. Raises TimeoutError, with what was written, where
     the command neither writes nor ends.
     """
     master, slave = os.openpty()
@@ -33,7 +34,7 @@ def type_in_pty(
             ended = not (quiet or chunk)
             first = prompt not in output and prompt in output + chunk
             output += chunk
-            if first or (quiet and prompt in output):
+            if first or (quiet and typed == _INTERRUPT and prompt in output):
                 os.write(master, typed)
             again -= quiet
         if not ended:
