@@ -1,6 +1,7 @@
 """What every test stands on: a home of its own, and no variable of the person who runs it."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 
 from pushkit_cli.engine.listener import Options, Running, running
 from pushkit_cli.engine.objects import Happened
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores SIGINT, and so would every command these tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SPEAKING = (
     "PUSHKIT_",
