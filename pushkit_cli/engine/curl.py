@@ -8,7 +8,9 @@ from pushkit_cli.engine.planning import Plan, Shot
 def pipeline(shot: Shot, plan: Plan) -> str:
     """`pushkit token --header | curl …`: it sends the same request, and holds no secret."""
     words = ["curl", "--http2", "--silent", "--show-error", "--include", *_proxy(plan)]
-    if plan.where.cacert is not None:
+    if plan.insecure:
+        words.append("--insecure")
+    elif plan.where.cacert is not None:
         words += ["--cacert", str(plan.where.cacert)]
     files = plan.signer.certificate
     if files is not None:

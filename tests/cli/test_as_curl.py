@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from pushkit_cli.apns.message import Response
 from pushkit_cli.engine.listener import Running
 from pushkit_cli.engine.waiting import wait_for
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, new_key, p8, p8_file, push_certificate
 from tests.cli.errands import failed
-from tests.cli.hosts import connect_proxy
+from tests.cli.hosts import always, connect_proxy, raw_host
 from tests.commands import PUSHKIT, pushkit
 from tests.conftest import Told
 
@@ -145,6 +146,15 @@ def test_this_machine_is_reached_without_a_proxy(listener: Running) -> None:
         said = {"HTTPS_PROXY": proxy.url(), "ALL_PROXY": proxy.url(), "https_proxy": proxy.url()}
         assert "200" in _run(script, **said).splitlines()[0]
     assert proxy.heads == []
+
+
+def test_trust_goes_along(home: Path, tmp_path: Path) -> None:
+    words = ("--type", "voip", "--to", TOKEN, "--app", APP, "--env", "local", "-d", "a=b")
+    with raw_host(tmp_path, always(Response(status=200))) as host:
+        assert "HTTP/2 200" in _run(_shown(*words, *host.trusted))
+        assert "HTTP/2 200" in _run(_shown(*words, "--endpoint", host.url, "--insecure"))
+        assert "HTTP/2" not in _run(_shown(*words, "--endpoint", host.url))
+    assert len(host.asked) == 2
 
 
 def test_a_stranger_is_refused_here_too(home: Path) -> None:
