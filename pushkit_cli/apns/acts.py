@@ -18,11 +18,23 @@ class Respond:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GoAway:
-    """Open no further stream on this connection; those already read are still answered."""
+class Settings:
+    """Say anew how many streams may be open at once (RFC 9113, 6.5.2)."""
 
+    max_streams: int
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoAway:
+    """Open no further stream on this connection; those already read are still answered.
+
+    `code` is an error code of RFC 9113, 7; `debug` is what goes with it: JSON, text, or nothing.
+    """
+
+    code: int = 0
     debug: bytes = b""
     after: float = 0.0
 
 
-Act = Respond | GoAway
+Act = Respond | Settings | GoAway

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pushkit_cli.apns.acts import Act
+from pushkit_cli.apns.facts import Certificate
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.push_event import PushEvent
@@ -15,10 +16,11 @@ from pushkit_cli.phone.events import DeviceEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """A client reached one of the two environments."""
+    """A client reached one of the two environments, maybe with a certificate that TLS accepted."""
 
     connection: int
     environment: Environment
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,19 +6,21 @@ performs anything else, and sends Tick when the deadline has come.
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pushkit_cli.apns import message
 from pushkit_cli.apns.acts import Respond
 from pushkit_cli.apns.checks import is_uuid
-from pushkit_cli.apns.facts import Connection, Knowledge, Policy
+from pushkit_cli.apns.facts import Knowledge, Policy
 from pushkit_cli.apns.hints import hint
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.apns.rules import Accepted, Verdict
 from pushkit_cli.apns.token import ProviderToken
+from pushkit_cli.emulator import setting_up
 from pushkit_cli.emulator.gateway import Gateway
+from pushkit_cli.emulator.link import Link
 from pushkit_cli.emulator.moves import (
     AppReturned,
     CallApp,
@@ -47,19 +49,11 @@ from pushkit_cli.emulator.state import (
     State,
     to_row,
 )
-from pushkit_cli.phone import calls, device, registry
+from pushkit_cli.phone import calls, device
 from pushkit_cli.phone.events import DeviceEvent, Happening
 
 NewId = Callable[[], str]
 """Makes 128 random bits as 32 lower-case hexadecimal digits."""
-
-
-@dataclass(slots=True)
-class _Link:
-    """What a connection remembers; gone with it."""
-
-    environment: Environment
-    bound: Connection
 
 
 class World:
@@ -71,7 +65,7 @@ class World:
         self.state = State.load(rows)
         self._gateway = Gateway(policy or Policy())
         self._seed = seed
-        self._links: dict[int, _Link] = {}
+        self._links: dict[int, Link] = {}
         self._deadlines = [
             (handling.kill_at, handling.id)
             for handling in self.state.all_of(Handling)
@@ -88,7 +82,9 @@ class World:
             case Requested():
                 return tuple(self._requested(event, now, new_id))
             case Connected(connection=connection, environment=environment):
-                self._links[connection] = _Link(environment, Connection())
+                self._links[connection] = Link(
+                    environment=environment, certificate=event.certificate
+                )
                 return ()
             case Disconnected(connection=connection):
                 self._links.pop(connection, None)
@@ -274,66 +270,11 @@ class World:
         for process in self.state.all_of(Process):
             yield self._drop(process)
 
-    # Setting up
-
     def _set_up(self, event: Register | Install | SetToken) -> Iterator[Effect]:
-        match event:
-            case Register(record=record):
-                yield from self._put_changed(record)
-            case Install(device=name, bundle_id=bundle_id):
-                yield from self._install(name, bundle_id)
-            case SetToken():
-                yield from self._set_token(event)
-
-    def _install(self, name: str, bundle_id: str) -> Iterator[Effect]:
-        found = self.state.device(name)
-        if found is None or self.state.app(bundle_id) is None:
-            raise ValueError(f"no device {name}, or no app {bundle_id}")
-        have = {
-            (token.type, token.environment)
-            for token in self.state.all_of(DeviceToken)
-            if token.device == name and token.bundle_id == bundle_id
-        }
-        for environment in Environment:
-            for kind in registry.token_types(found.platform):
-                if (kind, environment) not in have:
-                    yield self._put(
-                        DeviceToken(
-                            token=registry.issue_token(
-                                seed=self._seed,
-                                app=bundle_id,
-                                device=name,
-                                push_type=kind,
-                                environment=environment,
-                            ),
-                            device=name,
-                            bundle_id=bundle_id,
-                            type=kind,
-                            environment=environment,
-                        )
-                    )
-
-    def _set_token(self, event: SetToken) -> Iterator[Effect]:
-        if self.state.device(event.device) is None or self.state.app(event.bundle_id) is None:
-            raise ValueError(f"no device {event.device}, or no app {event.bundle_id}")
-        wanted = DeviceToken(
-            token=event.token.lower(),
-            device=event.device,
-            bundle_id=event.bundle_id,
-            type=event.type,
-            environment=Environment.SANDBOX,
-        )
-        for token in self.state.all_of(DeviceToken):
-            same_place = replace(token, token=wanted.token) == wanted
-            if same_place and token != wanted:
-                yield self._drop(token)
-        yield from self._put_changed(wanted)
+        for key, record in setting_up.changes(event, self.state, seed=self._seed):
+            yield self._drop(self.state.records[key]) if record is None else self._put(record)
 
     # Rows
-
-    def _put_changed(self, record: Record) -> Iterator[Effect]:
-        if self.state.records.get(record.key) != record:
-            yield self._put(record)
 
     def _put(self, record: Record) -> Put:
         self.state.records[record.key] = record

@@ -22,6 +22,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from pushkit_cli.apns.acts import Act, GoAway, Respond
+from pushkit_cli.apns.acts import Settings as NewSettings
 from pushkit_cli.apns.message import Headers, Request
 from pushkit_cli.apns.push import MAX_BODY_BYTES
 from pushkit_cli.wire.flow import Outbox, announce_table_size
@@ -132,8 +133,10 @@ class ServerConnection:
                     self._writing.add(stream)
                     self._outbox.put(stream, body)
                     self._pump()
-            case GoAway(debug=debug):
-                self._goaway(0, debug)
+            case NewSettings(max_streams=number):
+                self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: number})
+            case GoAway(code=code, debug=debug):
+                self._goaway(code, debug)
 
     def _frames(self, data: bytes) -> list[bytes]:
         """Cut frames; the preface goes first, and what is not HTTP/2 gets Apple's answer."""
