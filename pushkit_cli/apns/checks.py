@@ -162,6 +162,12 @@ def unrelated_key(case: Case) -> str | None:
     return f"this connection began with key {first.key_id}, to which {key.key_id} is not related"
 
 
+def wedged_connection(case: Case) -> str | None:
+    """After ExpiredProviderToken a connection stays unusable (observed: pushy closes it)."""
+    wedged = case.token is not None and case.knowledge.connection.wedged
+    return "this connection was answered ExpiredProviderToken: open a new one" if wedged else None
+
+
 def expired_provider_token(case: Case) -> str | None:
     """`iat` is no more than an hour from the current time."""
     token = case.token

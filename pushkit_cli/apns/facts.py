@@ -40,15 +40,30 @@ class MalformedBody(StrEnum):
     ACCEPT = "accept"
 
 
+class GoAwayText(StrEnum):
+    """What goes with GOAWAY: Apple documents JSON; text, and nothing at all, have been seen."""
+
+    JSON = "json"
+    TEXT = "text"
+    EMPTY = "empty"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Where Apple's behaviour is not known: our choices, each a switch.
+    """Where Apple's behaviour is not known, or not the same every time: our choices, each a switch.
 
     `new_tokens` is how many new provider tokens of one key a connection may bring in 20 minutes.
+    `expired_wedges`: after ExpiredProviderToken a connection takes no provider token any more.
+    `throttle`: after a refusal a connection may have one stream, until a push is accepted.
+    `errors` is how many refusals a connection may collect before GOAWAY; `None`: any number.
     """
 
     malformed_body: MalformedBody = MalformedBody.REFUSE
     new_tokens: int = 1
+    expired_wedges: bool = True
+    throttle: bool = False
+    errors: int | None = None
+    goaway: GoAwayText = GoAwayText.JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +101,15 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """What a connection was bound to by its first valid provider token."""
+    """What a connection was bound to by its first valid provider token.
+
+    `wedged`: it has been answered ExpiredProviderToken.
+    """
 
     team_id: str | None = None
     first_key: Key | None = None
     arrivals: tuple[Arrival, ...] = ()
+    wedged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

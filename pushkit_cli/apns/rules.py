@@ -48,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     _rule("InvalidProviderToken", checks.second_team, _CREDENTIAL, basis=_OBSERVED),
     _rule("BadEnvironmentKeyInToken", checks.key_elsewhere, _CREDENTIAL, basis=_OBSERVED),
     _rule("UnrelatedKeyIdInToken", checks.unrelated_key, _CREDENTIAL, basis=_OURS),
+    _rule("ExpiredProviderToken", checks.wedged_connection, _CREDENTIAL, basis=_OBSERVED),
     _rule("ExpiredProviderToken", checks.expired_provider_token, _CREDENTIAL),
     _rule("TooManyProviderTokenUpdates", checks.too_many_new_tokens, _CREDENTIAL),
     _rule("BadMessageId", checks.bad_apns_id),

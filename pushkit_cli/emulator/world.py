@@ -117,10 +117,9 @@ class World:
             now=now,
         )
         seen = self._describe(event, verdict, knowledge, new_id)
-        yield Perform(
-            connection=event.connection,
-            act=Respond(stream=event.stream, response=_answer(verdict, seen)),
-        )
+        answer = Respond(stream=event.stream, response=_answer(verdict, seen))
+        for act in (answer, *link.after(verdict, self._gateway.policy)):
+            yield Perform(connection=event.connection, act=act)
         yield Emit(event=seen)
         if isinstance(verdict, Accepted):
             yield from self._deliver(seen, verdict, now, new_id)

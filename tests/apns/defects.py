@@ -78,7 +78,9 @@ def _certificate(*topics: str, good_for: Environment = Environment.SANDBOX) -> C
 
 
 # What a certificate, or no credential at all, puts out of force.
-_BEARER = "fault key-id iss age digest key-env key-topics bound-team bound-key arrivals owner"
+_BEARER = (
+    "fault key-id iss age digest key-env key-topics bound-team bound-key arrivals wedged owner"
+)
 _KEY = "key-id key-env key-topics"
 _ALERT = "topic push-type device"
 
@@ -147,6 +149,9 @@ DEFECTS: tuple[Defect, ...] = (
             with_connection(first_key=replace(OTHER_KEY, topics=frozenset({BUNDLE}))),
             with_key(topics=frozenset({BUNDLE}), related="ANOTHERKEY"),
         ),
+    }),
+    *_rows("ExpiredProviderToken", checks.wedged_connection, "wedged", {
+        "a connection that was answered ExpiredProviderToken": with_connection(wedged=True),
     }),
     *_rows("ExpiredProviderToken", checks.expired_provider_token, "age", {
         "one second past the hour": with_provider_token(issued_at=NOW - 3601),

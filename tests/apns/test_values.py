@@ -10,7 +10,7 @@ import pushkit_cli.apns
 import pushkit_cli.emulator
 import pushkit_cli.phone
 
-CHANGING = {"State", "_Link"}
+CHANGING = {"State", "Link"}
 
 
 def _values() -> list[type]:

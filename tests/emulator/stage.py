@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from hashlib import sha256
 
-from pushkit_cli.apns.acts import Respond
+from pushkit_cli.apns.acts import Act, Respond
 from pushkit_cli.apns.facts import Policy
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import Environment, PushType, topic_for
@@ -128,9 +128,13 @@ class Stage:
 
 def answer(effects: Iterable[Effect]) -> Response:
     """The one answer of a step."""
-    (performed,) = (effect for effect in effects if isinstance(effect, Perform))
-    assert isinstance(performed.act, Respond)
-    return performed.act.response
+    (response,) = (act.response for act in acts(effects) if isinstance(act, Respond))
+    return response
+
+
+def acts(effects: Iterable[Effect]) -> list[Act]:
+    """What a step does on connections, in its order."""
+    return [effect.act for effect in effects if isinstance(effect, Perform)]
 
 
 def reason(effects: Iterable[Effect]) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pushkit_cli.apns.acts import Respond
 from pushkit_cli.apns.facts import Policy
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
@@ -138,7 +139,8 @@ def play(stage: Stage, chance: Chance) -> set[str]:
     performed = [effect for effect in effects if isinstance(effect, Perform)]
     answered = [e for e in effects if isinstance(e, Emit) and isinstance(e.event, PushEvent)]
     if isinstance(event, Requested) and effects:
-        assert [one.connection for one in performed] == [event.connection]
+        assert {one.connection for one in performed} == {event.connection}
+        assert [one for one in performed if isinstance(one.act, Respond)] == performed[:1]
         assert len(answered) == 1
     else:
         assert not performed

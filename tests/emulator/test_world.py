@@ -114,7 +114,9 @@ def test_a_token_that_a_test_already_holds_takes_the_place_of_ours(stage: Stage)
 
 def test_an_accepted_voip_push_answers_then_delivers_then_calls_the_app(stage: Stage) -> None:
     effects = stage.send()
-    assert [type(effect) for effect in effects] == [Perform, Emit, Emit, Emit, Put, Put, CallApp]
+    kinds = [type(effect) for effect in effects]
+    assert kinds == [Perform, Perform, Emit, Emit, Emit, Put, Put, CallApp]
+    assert acts(effects)[1:] == [Settings(max_streams=1000)]
     assert answer(effects).status == 200
     assert answer(effects).body == b""
     assert pushed(effects).status == 200
@@ -187,6 +189,7 @@ def test_without_a_push_type_the_token_says_what_it_is(stage: Stage) -> None:
 
 
 def test_a_refused_push_touches_no_device(stage: Stage) -> None:
+    stage.send()
     effects = stage.send(stage.request(apns_priority="3"))
     assert [type(effect) for effect in effects] == [Perform, Emit]
     seen = pushed(effects)

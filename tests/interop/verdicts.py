@@ -213,6 +213,12 @@ REFUSED: tuple[Row, ...] = (
         a_token_of_tomorrow=signed(age_s=-86_400),
     ),
     *_refused(
+        "403 ExpiredProviderToken",
+        checks.wedged_connection,
+        first=((signed(age_s=3700),),),
+        a_good_provider_token_after_an_expired_one=(),
+    ),
+    *_refused(
         "429 TooManyProviderTokenUpdates",
         checks.too_many_new_tokens,
         first=((), ()),
