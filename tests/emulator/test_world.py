@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from pushkit_cli.apns.acts import Settings
 from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.apns.token import REFRESH_S
@@ -37,6 +38,7 @@ from tests.emulator.stage import (
     PRODUCTION,
     SANDBOX,
     Stage,
+    acts,
     answer,
     called,
     happened,

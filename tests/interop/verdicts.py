@@ -1,10 +1,6 @@
 """Every verdict that curl can bring about at a listener, as data: what is changed, who refuses."""
 
-import base64
-import json
 from dataclasses import dataclass
-
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from pushkit_cli.apns import checks
 from pushkit_cli.apns.checks import Check
@@ -38,6 +34,7 @@ from tests.interop.listening import (
     WIPED_PHONE,
     Scoped,
 )
+from tests.interop.spoiling import in_der, reheaded, spoilt
 
 TOPIC = f"{APP}.voip"
 UUID = "6b29fc40-ca47-1067-b31d-00dd010662da"
@@ -50,8 +47,8 @@ NOT_YET = {checks.certificate_elsewhere: "the listener asks for no client certif
 class Row:
     """One push: what is answered, and whose check refuses it; `None` where it is accepted.
 
-    `first` are pushes on the same connection before it, which are accepted. `since_ms` (Unix) is
-    the `timestamp` that goes with 410.
+    `first` are pushes on the same connection before it, which are answered `opened`. `since_ms`
+    (Unix) is the `timestamp` that goes with 410.
     """
 
     name: str
@@ -60,6 +57,7 @@ class Row:
     reason: str | None = None
     check: Check | None = None
     first: tuple[tuple[Change, ...], ...] = ()
+    opened: int = 200
     since_ms: int | None = None
 
 
@@ -68,6 +66,7 @@ def _refused(
     check: Check,
     *,
     first: tuple[tuple[Change, ...], ...] = (),
+    opened: int = 200,
     since_ms: int | None = None,
     **rows: Change | tuple[Change, ...],
 ) -> tuple[Row, ...]:
@@ -80,6 +79,7 @@ def _refused(
             check=check,
             changes=change if isinstance(change, tuple) else (change,),
             first=first,
+            opened=opened,
             since_ms=since_ms,
         )
         for name, change in rows.items()
@@ -88,26 +88,6 @@ def _refused(
 
 def _accepted(**rows: tuple[Change, ...]) -> tuple[Row, ...]:
     return tuple(Row(name=name.replace("_", " "), changes=row) for name, row in rows.items())
-
-
-def _reheaded(text: str, **changes: str) -> str:
-    """A provider token whose header says something else than what was signed."""
-    head, *rest = text.split(".")
-    said = json.loads(base64.urlsafe_b64decode(head + "=="))
-    other = json.dumps({**said, **changes}, separators=(",", ":")).encode()
-    return ".".join((base64.urlsafe_b64encode(other).rstrip(b"=").decode(), *rest))
-
-
-def _in_der(text: str) -> str:
-    """The same signature in ASN.1, as `openssl dgst -sign` writes it in Apple's shell recipe."""
-    signed_part, _, signature = text.rpartition(".")
-    raw = base64.urlsafe_b64decode(signature + "==")
-    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-    return f"{signed_part}.{base64.urlsafe_b64encode(der).rstrip(b'=').decode()}"
-
-
-def _spoilt(text: str) -> str:
-    return text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
 
 
 def _on(phone: str) -> Change:
@@ -171,10 +151,10 @@ REFUSED: tuple[Row, ...] = (
         "403 InvalidProviderToken",
         checks.bad_provider_token,
         no_provider_token_at_all=header("authorization", "bearer hello"),
-        a_spoilt_signature=bearing(_spoilt),
-        a_changed_header=bearing(lambda text: _reheaded(text, cty="JWT")),
-        no_algorithm=bearing(lambda text: _reheaded(text, alg="none")),
-        another_algorithm=bearing(lambda text: _reheaded(text, alg="HS256")),
+        aspoilt_signature=bearing(spoilt),
+        a_changed_header=bearing(lambda text: reheaded(text, cty="JWT")),
+        no_algorithm=bearing(lambda text: reheaded(text, alg="none")),
+        another_algorithm=bearing(lambda text: reheaded(text, alg="HS256")),
         a_token_without_signature=bearing(lambda text: text.rpartition(".")[0] + "."),
         an_unknown_key_id=signed(key_id="UNKNOWNKEY", by=KEY),
         team_id_and_key_id_swapped=signed(team_id=KEY, key_id=TEAM, by=KEY),
@@ -216,6 +196,7 @@ REFUSED: tuple[Row, ...] = (
         "403 ExpiredProviderToken",
         checks.wedged_connection,
         first=((signed(age_s=3700),),),
+        opened=403,
         a_good_provider_token_after_an_expired_one=(),
     ),
     *_refused(
@@ -384,7 +365,7 @@ ACCEPTED: tuple[Row, ...] = (
                 ask, listener
             ),
         ),
-        a_signature_in_der=(bearing(_in_der),),
+        a_signaturein_der=(bearing(in_der),),
         a_token_of_59_minutes=(signed(age_s=3540),),
         another_key_of_the_team=(signed(key_id=SECOND_KEY),),
         another_team_for_its_own_app=_of_other_team,
