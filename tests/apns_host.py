@@ -11,7 +11,8 @@ from pushkit_cli.apns.acts import Act, Respond
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.engine.local import ensure_trust
-from pushkit_cli.net.server import Server, bind
+from pushkit_cli.net.binding import bind
+from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import server_context
 from pushkit_cli.store.files import Home
 

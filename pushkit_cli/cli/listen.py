@@ -9,6 +9,7 @@ import click
 from pushkit_cli.apns.push import PushType, known_type
 from pushkit_cli.cli.options import json_option
 from pushkit_cli.cli.render import Terminal
+from pushkit_cli.cli.switches import policy, switches
 from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,20 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=_FILE,
     help="Verify provider tokens with this key (.p8, or its public half) instead of a local one.",
 )
+@click.option(
+    "--host",
+    metavar="ADDR",
+    allow_from_autoenv=False,
+    help="Listen on this address instead of 127.0.0.1 and ::1.",
+)
+@click.option(
+    "--san",
+    "sans",
+    multiple=True,
+    metavar="NAME",
+    allow_from_autoenv=False,
+    help="A host name or address that the listener's certificate holds besides.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), help="Sandbox port: 2197; 0 finds one.")
 @click.option(
     "--production-port", type=click.IntRange(0, 65535), help="Production port: 2198; 0 finds one."
@@ -60,13 +75,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Forget everything at the end, or keep state between runs (--keep, the default).",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Tokens follow from it.")
-@click.option(
-    "--malformed-json",
-    type=click.Choice(["refuse", "accept"]),
-    default="refuse",
-    show_default=True,
-    help="Answer to a body that is no JSON: 400 PayloadEmpty, or 200. Ours: Apple's is unknown.",
-)
+@switches
 @click.option("--ready-file", type=_FILE, help="Write the ready object here as well.")
 @click.option("--events", type=_FILE, help="Append every event to this file as NDJSON.")
 @json_option
@@ -85,6 +94,11 @@ def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
 
         def started(listener: Running) -> None:
             teller.object(listener.ready)
+            if listener.exposed:
+                terminal.warn(
+                    f"{words['host']} can be reached from other machines: whoever does can send "
+                    "here and be answered; this is a tool for tests"
+                )
             if not terminal.as_json:
                 terminal.say("Ready. A local APNs, with devices behind it.  ^C stops it.")
                 terminal.say(ready_lines(listener.ready, terminal) + "\n")
@@ -95,7 +109,6 @@ def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
 
 
 def _options(words: dict[str, Any], terminal: Terminal) -> "Options":
-    from pushkit_cli.apns.facts import MalformedBody
     from pushkit_cli.engine import listener, local
     from pushkit_cli.engine.registering import check_bundle_id
 
@@ -116,7 +129,9 @@ def _options(words: dict[str, Any], terminal: Terminal) -> "Options":
         port=port,
         production_port=production,
         seed=words["seed"],
-        malformed_body=MalformedBody(words["malformed_json"]),
+        host=words["host"],
+        sans=words["sans"],
+        policy=policy(words),
         ready_file=words["ready_file"],
     )
 

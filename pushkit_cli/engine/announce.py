@@ -18,7 +18,8 @@ class Address:
     @property
     def url(self) -> str:
         """As an endpoint."""
-        return f"https://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"https://{host}:{self.port}"
 
 
 def describe(

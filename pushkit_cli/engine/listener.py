@@ -8,13 +8,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pushkit_cli import __version__
-from pushkit_cli.apns.facts import MalformedBody, Policy
+from pushkit_cli.apns.facts import Policy
 from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.emulator.link import goodbye
 from pushkit_cli.emulator.moves import Input, Install, Register, SetToken, Started
 from pushkit_cli.emulator.state import App, Device, SigningKey
 from pushkit_cli.emulator.world import World
@@ -24,7 +25,8 @@ from pushkit_cli.engine.stage import Listener as Tell
 from pushkit_cli.engine.stage import Stage
 from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.errors import ConfigError, StoreError, UsageError
-from pushkit_cli.net.server import Server, bind
+from pushkit_cli.net.binding import as_client_sees, bind, is_loopback
+from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import server_context
 from pushkit_cli.phone.registry import DEFAULT_DEVICES, OS_VERSIONS, PLATFORMS, token_types
 from pushkit_cli.store.emulator_db import NAME as EMULATOR_DB
@@ -60,7 +62,10 @@ class TokenSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a listener is told. `home` `None`: a temporary one that is gone with it."""
+    """What a listener is told. `home` `None`: a temporary one that is gone with it.
+
+    `host` `None`: this machine's own addresses. `sans` are names its certificate holds besides.
+    """
 
     home: Path | None
     apps: tuple[str, ...] = ()
@@ -72,15 +77,21 @@ class Options:
     port: int = SANDBOX_PORT
     production_port: int = PRODUCTION_PORT
     seed: int = 0
-    malformed_body: MalformedBody = MalformedBody.REFUSE
+    host: str | None = None
+    sans: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)
     ready_file: Path | None = None
 
 
 @dataclass(slots=True)
 class Running:
-    """A listener that accepts connections; `ready` is the object of the contract."""
+    """A listener that accepts connections; `ready` is the object of the contract.
+
+    `exposed`: other machines can reach it.
+    """
 
     ready: dict[str, Any]
+    exposed: bool
     stop: Callable[[], None]
 
 
@@ -114,7 +125,7 @@ def run(
         stage = Stage(_world(options, home, database), database, tell)
         identity = _Identity(
             home=home,
-            trust=local.ensure_trust(home),
+            trust=local.ensure_trust(home, _names(options)),
             key=_key(options, home),
             apps=_apps(options, stage.world),
         )
@@ -164,9 +175,8 @@ def _home(options: Options, stack: ExitStack) -> Home:
 
 
 def _world(options: Options, home: Home, database: EmulatorDb) -> World:
-    policy = Policy(malformed_body=options.malformed_body)
     try:
-        return World(database.rows(), policy=policy, seed=options.seed)
+        return World(database.rows(), policy=options.policy, seed=options.seed)
     except (ValueError, TypeError) as error:
         raise StoreError(
             f"{home.path / EMULATOR_DB} holds a row that cannot be read: {error}",
@@ -181,6 +191,11 @@ def _second_listener(home: Home) -> ConfigError:
         f"a listener already runs on {home.path}{where}",
         hint="use that one, or start a separate one with --ephemeral --port 0",
     )
+
+
+def _names(options: Options) -> tuple[str, ...]:
+    """Whom the certificate vouches for beside this machine's own names."""
+    return options.sans if options.host is None else (as_client_sees(options.host), *options.sans)
 
 
 def _key(options: Options, home: Home) -> local.ProviderKey:
@@ -258,7 +273,8 @@ async def _serve(
             for environment, sockets in bound.items():
                 await server.start(environment, sockets)
                 addresses[environment] = announce.Address(
-                    host="127.0.0.1", port=sockets[0].getsockname()[1]
+                    host="127.0.0.1" if options.host is None else as_client_sees(options.host),
+                    port=sockets[0].getsockname()[1],
                 )
             said = _announce(identity, stage, addresses)
             for path in _ready_files(options, identity.home):
@@ -271,17 +287,19 @@ async def _serve(
                 with suppress(RuntimeError):  # the loop is closed: it has stopped already
                     loop.call_soon_threadsafe(done.set)
 
-            started(Running(ready=said, stop=stop))
+            exposed = options.host is not None and not is_loopback(options.host)
+            started(Running(ready=said, stop=stop, exposed=exposed))
             await done.wait()
     finally:
-        await server.stop(grace=_GRACE_S)
+        await server.stop(grace=_GRACE_S, goaway=goodbye("Shutdown", options.policy))
         stage.stop()
 
 
 def _bind_both(options: Options) -> dict[Environment, list[socket.socket]]:
-    sandbox = bind(options.port)
+    sandbox = bind(options.port, options.host)
     try:
-        return {Environment.SANDBOX: sandbox, Environment.PRODUCTION: bind(options.production_port)}
+        production = bind(options.production_port, options.host)
+        return {Environment.SANDBOX: sandbox, Environment.PRODUCTION: production}
     except ConfigError:
         for one in sandbox:
             one.close()

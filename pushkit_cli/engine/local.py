@@ -3,17 +3,20 @@
 Made on first use inside the home. No key in it can sign a certificate.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pushkit_cli.engine import host
-from pushkit_cli.errors import CredentialError, StoreError
+from pushkit_cli.errors import CredentialError, StoreError, UsageError
 from pushkit_cli.net.certs import (
+    LOCAL_NAMES,
     Authority,
     authority_is_good,
     java_truststore,
     leaf_for,
+    names_of,
     new_authority,
     new_signing_key,
     public_pem_of,
@@ -57,12 +60,16 @@ class ProviderKey:
     public_pem: bytes
 
 
-def ensure_trust(home: Home) -> Trust:
-    """The authority, made anew where it is not good, and the best of its certificates."""
+def ensure_trust(home: Home, names: Sequence[str] = ()) -> Trust:
+    """The authority, made anew where it is not good, and the best of its certificates.
+
+    `names` are hosts to vouch for beside this machine's own; those of earlier runs stay. Raises
+    UsageError for a name that no certificate of ours may hold.
+    """
     home.folder(_FOLDER)
     with home.lock("local/lock"):
         now = host.today()
-        authority = _authority(home, now)
+        authority = _authority(home, now, (*LOCAL_NAMES, *names))
         leaf = leaf_for(authority, now=now)
         assert leaf is not None
         if home.read(_CHAIN) != leaf.chain_pem:
@@ -79,15 +86,18 @@ def ensure_trust(home: Home) -> Trust:
     )
 
 
-def _authority(home: Home, now: datetime) -> Authority:
+def _authority(home: Home, now: datetime, names: tuple[str, ...]) -> Authority:
     authority = Authority(
         root_pem=home.read(_CA) or b"",
         leaf_pems=home.read(_LEAVES) or b"",
         leaf_key_pem=home.read(_CHAIN_KEY) or b"",
     )
-    if authority_is_good(authority, now=now):
+    if authority_is_good(authority, now=now, names=names):
         return authority
-    authority = new_authority(now=now)
+    try:
+        authority = new_authority(now=now, names=(*names, *names_of(authority)))
+    except ValueError as error:
+        raise UsageError(str(error), hint="--san takes a host name or an address") from error
     home.write(_CHAIN_KEY, authority.leaf_key_pem)
     home.write(_LEAVES, authority.leaf_pems)
     home.write(_TRUSTSTORE, java_truststore(authority, TRUSTSTORE_PASSWORD))

@@ -135,24 +135,36 @@ def leaf_for(authority: Authority, *, now: datetime) -> Leaf | None:
 def authority_is_good(
     authority: Authority, *, now: datetime, names: Sequence[str] = LOCAL_NAMES
 ) -> bool:
-    """Tell whether it all belongs together, is for `names`, and has over 60 days left."""
+    """Tell whether it all belongs together, is for `names` at least, and has over 60 days left."""
     try:
         wanted = _alternatives(names)
         (root,) = x509.load_pem_x509_certificates(authority.root_pem)
         root.verify_directly_issued_by(root)
         limits = root.extensions.get_extension_for_class(x509.NameConstraints).value
         held = _load(authority.leaf_key_pem).public_key()
-        ours = set(limits.permitted_subtrees or ()) == set(_permitted(wanted))
+        said = set(limits.permitted_subtrees or ())
+        ours = True
         leaves = x509.load_pem_x509_certificates(authority.leaf_pems)
         for leaf in leaves:
             leaf.verify_directly_issued_by(root)
             found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            ours = ours and leaf.public_key() == held and set(found) == set(wanted)
+            held_to = said == set(_permitted(list(found)))
+            ours = ours and held_to and leaf.public_key() == held and set(found) >= set(wanted)
         end = min(root.not_valid_after_utc, max(leaf.not_valid_after_utc for leaf in leaves))
         usable = leaf_for(authority, now=now) is not None
     except Exception:  # torn bytes fail in every way the parser has
         return False
     return ours and usable and now < end - AUTHORITY_RENEWAL
+
+
+def names_of(authority: Authority) -> tuple[str, ...]:
+    """What an authority's leaves are for; nothing where they cannot be read."""
+    try:
+        leaf = x509.load_pem_x509_certificates(authority.leaf_pems)[0]
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except Exception:  # torn bytes fail in every way the parser has
+        return ()
+    return tuple(str(one.value) for one in found)
 
 
 def new_signing_key() -> SigningKey:

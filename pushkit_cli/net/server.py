@@ -4,7 +4,6 @@ Sockets only: what a request means is asked of the Handler, which lives elsewher
 """
 
 import asyncio
-import errno
 import itertools
 import socket
 import ssl
@@ -14,12 +13,8 @@ from typing import Protocol
 from pushkit_cli.apns.acts import Act, GoAway
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment
-from pushkit_cli.errors import PortError
 from pushkit_cli.wire.server import ServerConnection
 
-_LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-_TRIES_FOR_A_FREE_PORT = 20
-_BACKLOG = 512
 _HANDSHAKE_S = 10.0
 
 
@@ -34,60 +29,6 @@ class Handler(Protocol):
 
     def disconnected(self, connection: int) -> None:
         """A client is gone."""
-
-
-def bind(port: int) -> list[socket.socket]:
-    """Sockets on 127.0.0.1 and, on the same port, ::1 where there is one; 0 finds a free port.
-
-    Raises PortError where the port is taken or not allowed.
-    """
-    for _ in range(_TRIES_FOR_A_FREE_PORT):
-        sockets: list[socket.socket] = []
-        wanted = port
-        try:
-            for family, host in _LOOPBACK:
-                try:
-                    bound = _bind_one(family, host, wanted)
-                except OSError as error:
-                    if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                        continue  # no IPv6 on this machine
-                    raise
-                sockets.append(bound)
-                wanted = bound.getsockname()[1]
-        except OSError as error:
-            for bound in sockets:
-                bound.close()
-            if port == 0 and error.errno == errno.EADDRINUSE:
-                continue
-            raise _port_error(port, error) from error
-        return sockets
-    raise PortError("no free port was found", hint="name one with --port")
-
-
-def _bind_one(family: int, host: str, port: int) -> socket.socket:
-    # Without the protocol's number asyncio does not set TCP_NODELAY, and answers come 40 ms late.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind((host, port))
-        bound.listen(_BACKLOG)
-        bound.setblocking(False)
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _port_error(port: int, error: OSError) -> PortError:
-    if error.errno == errno.EADDRINUSE:
-        return PortError(
-            f"port {port} is in use", hint="stop what uses it, or take free ports: --port 0"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return PortError(f"port {port} may not be used", hint="take one above 1023, or --port 0")
-    return PortError(f"port {port} cannot be used: {error.strerror}", hint="try --port 0")
 
 
 class Server:
@@ -129,12 +70,12 @@ class Server:
                 found.write()
         self._touched.clear()
 
-    async def stop(self, *, grace: float) -> None:
+    async def stop(self, *, grace: float, goaway: GoAway | None = None) -> None:
         """Accept no more, say GOAWAY, give requests still arriving `grace` seconds, then close."""
         for server in self._servers:
             server.close()
         for number in list(self._open):
-            self.perform(number, GoAway())
+            self.perform(number, goaway or GoAway())
         self.flush()
         deadline = asyncio.get_running_loop().time() + grace
         while self._open and asyncio.get_running_loop().time() < deadline:

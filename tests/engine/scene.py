@@ -104,6 +104,8 @@ class Scene:
     bearer: str = field(default_factory=_bearer)
 
     def perform(self, connection: int, act: Act) -> None:
+        if not isinstance(act, Respond):
+            return  # what a connection does besides is not what these scenes are about
         self.on_act()
         self.log.append("act")
         self.acts.append((connection, act))

@@ -17,9 +17,9 @@ from pushkit_cli.apns.acts import Respond
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import MAX_BODY_BYTES, Environment
 from pushkit_cli.engine.local import Trust, ensure_trust
-from pushkit_cli.errors import ExitCode, PortError
+from pushkit_cli.net.binding import bind
 from pushkit_cli.net.sender import Endpoint, exchange
-from pushkit_cli.net.server import Server, bind
+from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import client_context, server_context
 from pushkit_cli.store.files import Home
 from tests.wire import raw
@@ -160,59 +160,6 @@ def play(scene: Coroutine[Any, Any, None]) -> None:
 
 
 GREETING = (raw.PREFACE, raw.settings(), raw.SETTINGS_ACK)
-
-
-# Ports
-
-
-def _close(sockets: list[socket.socket]) -> None:
-    for one in sockets:
-        one.close()
-
-
-def test_port_0_is_one_free_port_on_both_loopbacks() -> None:
-    first, second = bind(0), bind(0)
-    names = [one.getsockname()[:2] for one in (*first, *second)]
-    _close(first + second)
-    ports = sorted({port for _, port in names})
-    assert len(ports) == 2
-    assert sorted(names) == sorted((host, port) for host in ("127.0.0.1", "::1") for port in ports)
-
-
-def test_a_port_that_is_named_is_taken_and_at_once_again() -> None:
-    first = bind(0)
-    port = first[0].getsockname()[1]
-    with socket.create_connection(("127.0.0.1", port)), first[0].accept()[0]:
-        _close(first)
-    second = bind(port)
-    assert {one.getsockname()[1] for one in second} == {port}
-    _close(second)
-
-
-@pytest.mark.parametrize(
-    ("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
-)
-def test_a_port_in_use_on_either_loopback_is_refused(family: int, host: str) -> None:
-    with socket.socket(family) as taken:
-        taken.bind((host, 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(PortError, match=f"port {port} is in use") as caught:
-            bind(port)
-    assert "--port 0" in (caught.value.hint or "")
-    assert caught.value.exit_code is ExitCode.CONFIG
-    _close(bind(port))  # nothing of the first attempt is left
-
-
-def test_a_privileged_port_is_refused() -> None:
-    floor = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-    if os.geteuid() == 0:
-        pytest.skip("root may take every port")
-    if not floor.exists() or int(floor.read_text()) <= 1:
-        pytest.skip("every port is free to all here")
-    with pytest.raises(PortError, match="port 1 may not be used") as caught:
-        bind(1)
-    assert "above 1023" in (caught.value.hint or "")
 
 
 # Conversation

@@ -1,0 +1,79 @@
+"""Where Apple's behaviour is not known, or not always the same: the switches of `listen`.
+
+Each help text says what is documented, what was observed, and what is our choice.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from pushkit_cli.apns.facts import GoAwayText, MalformedBody, Policy
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_SWITCHES = (
+    click.option(
+        "--malformed-json",
+        type=click.Choice([*MalformedBody]),
+        default=MalformedBody.REFUSE,
+        show_default=True,
+        help="Answer to a body that is no JSON: 400 PayloadEmpty, or 200. Ours: Apple's is not "
+        "known.",
+    ),
+    click.option(
+        "--provider-token-updates",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="New provider tokens of one key that a connection takes in 20 minutes, before "
+        "TooManyProviderTokenUpdates. Documented: one; observed: three to five.",
+    ),
+    click.option(
+        "--wedge/--no-wedge",
+        default=True,
+        show_default=True,
+        help="After ExpiredProviderToken a connection takes no provider token any more. Observed, "
+        "not documented.",
+    ),
+    click.option(
+        "--throttle/--no-throttle",
+        default=False,
+        show_default=True,
+        help="After a refusal allow one stream until a push is accepted. Observed, not always.",
+    ),
+    click.option(
+        "--max-refusals",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Say GOAWAY after so many refusals on a connection, 410 not counted; never where "
+        "absent. That Apple does is documented, the number is ours.",
+    ),
+    click.option(
+        "--goaway",
+        type=click.Choice([*GoAwayText]),
+        default=GoAwayText.JSON,
+        show_default=True,
+        help="What goes with GOAWAY: JSON is documented; text, and nothing, were observed.",
+    ),
+)
+
+
+def switches(function: _Function) -> _Function:
+    """Give a command every switch."""
+    for option in reversed(_SWITCHES):
+        function = option(function)
+    return function
+
+
+def policy(words: Mapping[str, Any]) -> Policy:
+    """What the switches say."""
+    return Policy(
+        malformed_body=MalformedBody(words["malformed_json"]),
+        new_tokens=words["provider_token_updates"],
+        expired_wedges=words["wedge"],
+        throttle=words["throttle"],
+        errors=words["max_refusals"],
+        goaway=GoAwayText(words["goaway"]),
+    )
