@@ -15,8 +15,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _SWITCHES = (
     click.option(
         "--malformed-json",
-        type=click.Choice([*MalformedBody]),
-        default=MalformedBody.REFUSE,
+        type=click.Choice([one.value for one in MalformedBody]),
+        default=MalformedBody.REFUSE.value,
         show_default=True,
         help="Answer to a body that is no JSON: 400 PayloadEmpty, or 200. Ours: Apple's is not "
         "known.",
@@ -52,8 +52,8 @@ _SWITCHES = (
     ),
     click.option(
         "--goaway",
-        type=click.Choice([*GoAwayText]),
-        default=GoAwayText.JSON,
+        type=click.Choice([one.value for one in GoAwayText]),
+        default=GoAwayText.JSON.value,
         show_default=True,
         help="What goes with GOAWAY: JSON is documented; text, and nothing, were observed.",
     ),
