@@ -98,9 +98,10 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """curl is there, node and nghttpd are not; root, and an apt-get that notes what it is asked."""
+    """node and nghttpd are not there; root, and an apt-get that notes what it is asked."""
     made = Machine(folder=tmp_path)
-    made.add("curl")
+    for name in ("curl", "go", "javac", "mvn"):
+        made.add(name)
     made.add("id", "echo 0")
     made.add("apt-get", f'echo "$@" >>{tmp_path}/apt.log; echo noise; echo noise >&2; exit 100')
     return made

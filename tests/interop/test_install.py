@@ -5,6 +5,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -14,6 +15,10 @@ from tests.interop.processes import need
 LANGUAGES = tuple({client.language.name: client.language for client in TABLE}.values())
 TOOLS = {
     "npm": "exit 0",
+    "go": 'while [ "$1" != -o ]; do shift; done; mkdir "${2%/client}"',
+    "mvn": 'for word; do case $word in -DoutputDirectory=*) mkdir -p "${word#*=}" ;; esac; done',
+    "sha256sum": f"cat {CLIENTS}/java/jars.sha256",
+    "javac": "exit 0",
 }
 """What does what its namesake does, as far as install.sh can tell."""
 CALLS = len(TOOLS) + 2  # of Python there are two
@@ -37,6 +42,29 @@ def test_javascript_is_locked_by_versions_and_hashes_and_names_no_place() -> Non
     assert locked.pop("")["dependencies"] == node
     assert all(one["integrity"].startswith("sha512-") for one in locked.values())
     assert not any("resolved" in one for one in locked.values())
+
+
+def test_go_is_locked_by_versions_and_hashes_and_names_no_place() -> None:
+    text = (CLIENTS / "go/go.mod").read_text()
+    wanted = re.findall(r"^\t(\S+ v\S+)(?: // indirect)?$", text, re.MULTILINE)
+    assert wanted
+    assert "replace" not in text
+    sums = (CLIENTS / "go/go.sum").read_text()
+    assert all(re.search(rf"^{re.escape(one)} h1:", sums, re.MULTILINE) for one in wanted)
+
+
+def test_java_is_locked_by_versions_and_hashes_and_names_no_place() -> None:
+    text = (CLIENTS / "java/pom.xml").read_text()
+    assert "://" not in text
+    project = ElementTree.fromstring(text.partition("?>")[2])
+    versions = [one.text for one in project.iterfind(".//version")]
+    assert len(versions) == len(list(project.iterfind(".//artifactId")))
+    assert all(re.fullmatch(r"\d+(\.\d+)*", version or "") for version in versions)
+    sums = (CLIENTS / "java/jars.sha256").read_text().splitlines()
+    jars = [line.partition("  ")[2] for line in sums]
+    assert all(re.match(r"[0-9a-f]{64}  \S+\.jar$", line) for line in sums)
+    for one in project.iterfind("dependencies/dependency"):
+        assert f"{one.findtext('artifactId')}-{one.findtext('version')}.jar" in jars
 
 
 # The script
@@ -129,6 +157,12 @@ def test_the_scripts_of_packages_are_not_run(equipped: Machine) -> None:
     assert "--require-hashes --only-binary :all:" in pip
 
 
+def test_other_jars_than_those_of_the_lock_are_not_used(equipped: Machine) -> None:
+    equipped.add("bin/sha256sum", f"cat {CLIENTS}/java/jars.sha256; echo more")
+    log = equipped.venv / "interop-java.log"
+    assert equipped.install() == f"interop: not installed: pushy HttpClient (why: {log})\n"
+
+
 @pytest.mark.parametrize("tools", [True, False], ids=["they fail", "there are none"])
 def test_clients_that_cannot_be_installed_are_named_and_leave_only_why(
     machine: Machine, tools: bool
@@ -142,11 +176,13 @@ def test_clients_that_cannot_be_installed_are_named_and_leave_only_why(
         for folder, names in (
             ("interop-py", "aioapns h2"),
             ("interop-js", "@parse/node-apn apns2"),
+            ("interop-go", "sideshow/apns2 net/http"),
+            ("interop-java", "pushy HttpClient"),
         )
     ]
     assert machine.install().splitlines() == said
     left = {path.name for path in machine.venv.glob("interop-*")}
     assert left == {f"{language.folder}.log" for language in LANGUAGES}
-    for language, tool in zip(LANGUAGES, ("python", "npm"), strict=True):
+    for language, tool in zip(LANGUAGES, ("python", "npm", "go", "mvn"), strict=True):
         why = (machine.venv / f"{language.folder}.log").read_text()
         assert "no network" in why if tools or tool == "python" else tool in why

@@ -276,6 +276,10 @@ def test_a_client_has_nothing_to_complain_about(played: Played) -> None:
 # The table
 
 
+def test_there_are_at_least_four_languages() -> None:
+    assert {"Python", "JavaScript", "Go", "Java"} <= LANGUAGES
+
+
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_every_language_plays_every_row(language: str) -> None:
     ours = [(client, row) for client, row in PLAYED if client.language.name == language]

@@ -94,6 +94,15 @@ def _by_node(folder: Path) -> list[str]:
     return [node, str(CLIENTS / "node" / "client.mjs"), str(folder)]
 
 
+def _compiled(folder: Path) -> list[str]:
+    return [str(folder / "client")]
+
+
+def _by_java(folder: Path) -> list[str]:
+    quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    return [need("java"), *quick, "-cp", f"{folder}/classes:{folder}/lib/*", "Client"]
+
+
 PYTHON = Language(
     name="Python",
     folder="interop-py",
@@ -105,6 +114,18 @@ JAVASCRIPT = Language(
     folder="interop-js",
     files=("node/package-lock.json",),
     argv=_by_node,
+)
+GO = Language(
+    name="Go",
+    folder="interop-go",
+    files=("go/go.mod", "go/go.sum", "go/main.go"),
+    argv=_compiled,
+)
+JAVA = Language(
+    name="Java",
+    folder="interop-java",
+    files=("java/pom.xml", "java/jars.sha256", "java/Client.java"),
+    argv=_by_java,
 )
 ALWAYS_FRESH = {EXPIRED: "it signs its provider tokens itself and takes the time from the machine"}
 
@@ -127,4 +148,8 @@ TABLE = (
         variables={"NODE_EXTRA_CA_CERTS": "PUSHKIT_CA_FILE"},
     ),
     Client(name="node:http2", language=JAVASCRIPT, signs=False),
+    Client(name="sideshow/apns2", language=GO, timestamp_ms=1000),  # it drops the rest
+    Client(name="net/http", language=GO, signs=False),
+    Client(name="pushy", language=JAVA, cannot=ALWAYS_FRESH),
+    Client(name="HttpClient", language=JAVA, signs=False),
 )
