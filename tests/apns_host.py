@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pushkit_cli.apns.acts import Act, Respond
+from pushkit_cli.apns.facts import Certificate
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.engine.local import ensure_trust
@@ -40,7 +41,9 @@ class _Handler:
         self._host, self._answer = host, answer
         self.server: Server | None = None
 
-    def connected(self, connection: int, environment: Environment) -> None:
+    def connected(
+        self, connection: int, environment: Environment, certificate: Certificate | None
+    ) -> None:
         """Nothing to do."""
 
     def disconnected(self, connection: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pushkit_cli.apns import message
-from pushkit_cli.apns.facts import Key, Knowledge, MalformedBody, TokenState
+from pushkit_cli.apns.facts import Key, Knowledge, MalformedBody, TokenState, Trust
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.payload import Malformed
 from pushkit_cli.apns.push import (
@@ -39,11 +39,11 @@ class Case:
 
     @cached_property
     def topic(self) -> str | None:
-        """`apns-topic`, or what a certificate with one topic implies; `None` where neither is."""
+        """`apns-topic`, or the UID of a certificate with one topic; `None` where neither is."""
         said = self.request.field(message.TOPIC)
         certificate = self.knowledge.credential.certificate
         if not said and certificate is not None and len(certificate.topics) == 1:
-            return certificate.topics[0]
+            return certificate.uid
         return said or None
 
     @cached_property
@@ -118,6 +118,8 @@ def bad_provider_token(case: Case) -> str | None:
         return None
     if token is None:
         return None if credential.fault is None else credential.fault.detail
+    if case.knowledge.policy.trust is Trust.ANY:
+        return None
     if key is None:
         return f"no key {token.key_id} is registered" + _swapped(case)
     if token.team_id != key.team_id:
@@ -279,7 +281,11 @@ def unknown_device_token(case: Case) -> str | None:
 
 
 def foreign_topic(case: Case) -> str | None:
-    """The credential may push to the topic."""
+    """The credential may push to the topic.
+
+    A certificate may push to what it lists, which keeps it from the types that need a token:
+    Apple lists no topic of theirs in any.
+    """
     certificate, owner, key = case.knowledge.credential.certificate, case.knowledge.owner, case.key
     if case.topic is None:
         return None

@@ -48,6 +48,20 @@ class GoAwayText(StrEnum):
     EMPTY = "empty"
 
 
+class Trust(StrEnum):
+    """Whose provider tokens are taken: those of registered keys, or any that reads and is fresh."""
+
+    STRICT = "strict"
+    ANY = "any"
+
+
+class KeyEnvironmentReason(StrEnum):
+    """How to spell that a key is for the other environment: the wire's way, or Apple's page's."""
+
+    WIRE = "wire"
+    DOCUMENTED = "documented"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Where Apple's behaviour is not known, or not the same every time: our choices, each a switch.
@@ -56,6 +70,7 @@ class Policy:
     `expired_wedges`: after ExpiredProviderToken a connection takes no provider token any more.
     `throttle`: after a refusal a connection may have one stream, until a push is accepted.
     `errors` is how many refusals a connection may collect before GOAWAY; `None`: any number.
+    With `trust` ANY no key is looked up at all, so that no scope of one holds either.
     """
 
     malformed_body: MalformedBody = MalformedBody.REFUSE
@@ -64,6 +79,8 @@ class Policy:
     throttle: bool = False
     errors: int | None = None
     goaway: GoAwayText = GoAwayText.JSON
+    trust: Trust = Trust.STRICT
+    key_environment_reason: KeyEnvironmentReason = KeyEnvironmentReason.WIRE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +101,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What a client certificate that TLS accepted says; `topics` in its own order."""
+    """What a client certificate says of itself; `topics` in its own order.
+
+    `uid` and `team_id` stand in its subject, as user id and organizational unit.
+    """
 
     topics: tuple[str, ...]
     environments: frozenset[Environment]
+    uid: str | None = None
+    team_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,6 +165,7 @@ MAX_TOKEN_BYTES = 100
 MAX_COLLAPSE_ID_BYTES = 64
 MAX_BODY_BYTES = max(row.limit for row in PUSH_TYPES.values())
 MDM_TOPIC_PREFIX = "com.apple.mgmt."
+PASS_TYPE_PREFIX = "pass."  # noqa: S105 (of Wallet passes)
 
 # Longest first, because `.voip` would also match the head of another suffix's topic.
 _SUFFIXES = sorted({row.suffix for row in PUSH_TYPES.values() if row.suffix}, key=len, reverse=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from pushkit_cli.apns import checks, message
 from pushkit_cli.apns.checks import Case, Check
-from pushkit_cli.apns.facts import Basis, Knowledge, Need
+from pushkit_cli.apns.facts import Basis, KeyEnvironmentReason, Knowledge, Need, Policy
 from pushkit_cli.apns.hints import hint
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.payload import Parsed, advise
@@ -71,11 +71,16 @@ RULES: tuple[Rule, ...] = (
     _rule("Unregistered", checks.unregistered_device_token, _DEVICE),
 )
 
+_DOCUMENTED = {"BadEnvironmentKeyInToken": REASONS["BadEnvironmentKeyIdInToken"]}
+"""What Apple's page calls a reason that the wire spells otherwise."""
+
 _LAST_OF_CREDENTIAL = max(
     place for place, rule in enumerate(RULES) if rule.reason.status in (403, 429)
 )
 
-FAULTS_ONLY = frozenset(REASONS) - {rule.reason.word for rule in RULES}
+FAULTS_ONLY = frozenset(REASONS) - {
+    reason.word for reason in (*_DOCUMENTED.values(), *(rule.reason for rule in RULES))
+}
 """Reasons that no rule raises, because nobody knows what does: they come from faults alone."""
 
 
@@ -88,16 +93,16 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The first broken rule; `timestamp_ms` (Unix) goes with 410, `detail` is in our words."""
+    """The first broken rule, what APNs answers, and who says that it does.
+
+    `timestamp_ms` (Unix) goes with 410, `detail` is in our words.
+    """
 
     rule: Rule
+    reason: Reason
+    basis: Basis
     detail: str
     timestamp_ms: int | None = None
-
-    @property
-    def reason(self) -> Reason:
-        """What APNs answers."""
-        return self.rule.reason
 
     @property
     def authenticated(self) -> bool:
@@ -115,13 +120,24 @@ def decide(request: Request, knowledge: Knowledge) -> Verdict:
         detail = rule.check(case)
         if detail is not None:
             gone = knowledge.device if rule.reason.status == 410 else None
+            reason, basis = _spelt(rule, knowledge.policy)
             return Refused(
                 rule=rule,
+                reason=reason,
+                basis=basis,
                 detail=detail,
                 timestamp_ms=None if gone is None else gone.since_ms,
             )
     push = message.to_push(request)
     return Accepted(push=push if push.topic else replace(push, topic=case.topic))
+
+
+def _spelt(rule: Rule, policy: Policy) -> tuple[Reason, Basis]:
+    """The word of a rule, and who says so: another where the documented spelling is asked for."""
+    documented = _DOCUMENTED.get(rule.reason.word)
+    if documented is None or policy.key_environment_reason is KeyEnvironmentReason.WIRE:
+        return rule.reason, rule.basis
+    return documented, Basis.DOCUMENTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

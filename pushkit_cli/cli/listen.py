@@ -65,6 +65,15 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     allow_from_autoenv=False,
     help="A host name or address that the listener's certificate holds besides.",
 )
+@click.option(
+    "--client-ca",
+    "client_authorities",
+    type=_FILE,
+    multiple=True,
+    allow_from_autoenv=False,
+    help="Accept client certificates of this authority too (PEM), beside those of "
+    "`pushkit certificate`.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), help="Sandbox port: 2197; 0 finds one.")
 @click.option(
     "--production-port", type=click.IntRange(0, 65535), help="Production port: 2198; 0 finds one."
@@ -99,6 +108,11 @@ def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
                     f"{words['host']} can be reached from other machines: whoever does can send "
                     "here and be answered; this is a tool for tests"
                 )
+            if words["auth"] == "any":
+                terminal.warn(
+                    "--auth any: provider tokens of any key are taken, and no signature is looked "
+                    "at. Apple would answer InvalidProviderToken."
+                )
             if not terminal.as_json:
                 terminal.say("Ready. A local APNs, with devices behind it.  ^C stops it.")
                 terminal.say(ready_lines(listener.ready, terminal) + "\n")
@@ -132,6 +146,7 @@ def _options(words: dict[str, Any], terminal: Terminal) -> "Options":
         host=words["host"],
         sans=words["sans"],
         policy=policy(words),
+        client_authorities=words["client_authorities"],
         ready_file=words["ready_file"],
     )
 

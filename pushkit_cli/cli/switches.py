@@ -8,11 +8,33 @@ from typing import Any, TypeVar
 
 import click
 
-from pushkit_cli.apns.facts import GoAwayText, MalformedBody, Policy
+from pushkit_cli.apns.facts import (
+    GoAwayText,
+    KeyEnvironmentReason,
+    MalformedBody,
+    Policy,
+    Trust,
+)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _SWITCHES = (
+    click.option(
+        "--auth",
+        type=click.Choice([one.value for one in Trust]),
+        default=Trust.STRICT.value,
+        show_default=True,
+        help="Take provider tokens of known keys, or any that reads and is fresh, whatever its "
+        "key and signature (any). Ours: Apple is strict.",
+    ),
+    click.option(
+        "--key-environment-reason",
+        type=click.Choice([one.value for one in KeyEnvironmentReason]),
+        default=KeyEnvironmentReason.WIRE.value,
+        show_default=True,
+        help="How a key of the other environment is refused: BadEnvironmentKeyInToken was "
+        "observed, BadEnvironmentKeyIdInToken is documented.",
+    ),
     click.option(
         "--malformed-json",
         type=click.Choice([one.value for one in MalformedBody]),
@@ -70,6 +92,8 @@ def switches(function: _Function) -> _Function:
 def policy(words: Mapping[str, Any]) -> Policy:
     """What the switches say."""
     return Policy(
+        trust=Trust(words["auth"]),
+        key_environment_reason=KeyEnvironmentReason(words["key_environment_reason"]),
         malformed_body=MalformedBody(words["malformed_json"]),
         new_tokens=words["provider_token_updates"],
         expired_wedges=words["wedge"],

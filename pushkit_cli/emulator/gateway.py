@@ -6,12 +6,14 @@ from dataclasses import replace
 from pushkit_cli.apns import message
 from pushkit_cli.apns.facts import (
     Arrival,
+    Certificate,
     Connection,
     Credential,
     Device,
     Knowledge,
     Need,
     Policy,
+    Trust,
 )
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, split_topic
@@ -36,12 +38,13 @@ class Gateway:
         request: Request,
         *,
         environment: Environment,
+        certificate: Certificate | None = None,
         connection: Connection,
         state: State,
         now: float,
     ) -> tuple[Verdict, Knowledge, Connection]:
         """The verdict, what it was based on, and what the connection remembers from now on."""
-        known = self._look_up(request, state)
+        known = self._look_up(request, certificate, state)
         knowledge = replace(
             known, environment=environment, connection=connection, now=now, policy=self.policy
         )
@@ -50,14 +53,18 @@ class Gateway:
             return verdict, knowledge, connection
         return verdict, knowledge, _bound(connection, knowledge.credential, now)
 
-    def _look_up(self, request: Request, state: State) -> Knowledge:
+    def _look_up(
+        self, request: Request, certificate: Certificate | None, state: State
+    ) -> Knowledge:
         issued = state.token(request.token.lower())
         app = state.app(split_topic(request.field(message.TOPIC) or "").bundle_id)
         return Knowledge(
             environment=Environment.SANDBOX,
             now=0.0,
             knows=_EVERYTHING,
-            credential=self._credential(request.field(message.AUTHORIZATION), state),
+            credential=self._credential(request.field(message.AUTHORIZATION), state)
+            if certificate is None  # documented: beside one a provider token is ignored
+            else Credential(certificate=certificate),
             device=None
             if issued is None
             else Device(
@@ -77,6 +84,8 @@ class Gateway:
         token = read(text.strip())
         if isinstance(token, TokenFault):
             return Credential(fault=token)
+        if self.policy.trust is Trust.ANY:
+            return Credential(token=token)
         registered = state.signing_key(token.key_id)
         if registered is None:
             return Credential(token=token)
@@ -97,14 +106,14 @@ class Gateway:
 
 def _bound(connection: Connection, credential: Credential, now: float) -> Connection:
     """The first valid provider token binds a connection to its team and key."""
-    token, key = credential.token, credential.key
-    if token is None or key is None:
+    token = credential.token
+    if token is None:
         return connection
     if any(seen.digest == token.digest for seen in connection.arrivals):
         return connection
     arrival = Arrival(digest=token.digest, key_id=token.key_id, at=now)
     return Connection(
         team_id=connection.team_id or token.team_id,
-        first_key=connection.first_key or key,
+        first_key=connection.first_key or credential.key,
         arrivals=(*connection.arrivals, arrival)[-_ARRIVALS_KEPT:],
     )

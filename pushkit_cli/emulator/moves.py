@@ -60,8 +60,15 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revoke:
+    """Forget a key: whatever it signed is refused from the next request on."""
+
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
-    """Put an app on a device, in both environments, with a token for every type it can have."""
+    """Put an app on a device, in every environment it has, with a token for each of its types."""
 
     device: str
     bundle_id: str
@@ -69,7 +76,7 @@ class Install:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetToken:
-    """Give one app's sandbox token on a device a value that a test already holds."""
+    """Give a token a value that a test already holds: an app's in the first environment it has."""
 
     device: str
     bundle_id: str
@@ -89,6 +96,7 @@ Input = (
     | AppReturned
     | Started
     | Register
+    | Revoke
     | Install
     | SetToken
     | Tick

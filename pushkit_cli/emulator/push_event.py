@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pushkit_cli.apns import message
+from pushkit_cli.apns.facts import Knowledge, Trust
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.apns.push import Environment
@@ -12,12 +13,38 @@ from pushkit_cli.apns.push import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
-    """Who asked, never with what: the provider token itself is left out."""
+    """Who asked, never with what: the provider token itself is left out.
+
+    `kind` is token, certificate, or unverified for a token whose signature nobody looked at.
+    `uid` is that of the certificate's subject, `topics` those the certificate lists.
+    """
 
     kind: str
-    team_id: str | None
-    key_id: str | None
-    issued_at: int | None
+    team_id: str | None = None
+    key_id: str | None = None
+    issued_at: int | None = None
+    uid: str | None = None
+    topics: tuple[str, ...] | None = None
+
+
+def auth_of(known: Knowledge) -> Auth | None:
+    """Who asked, by what the request was judged on; `None` where nobody said."""
+    certificate, token = known.credential.certificate, known.credential.token
+    if certificate is not None:
+        return Auth(
+            kind="certificate",
+            team_id=certificate.team_id,
+            uid=certificate.uid,
+            topics=certificate.topics,
+        )
+    if token is None:
+        return None
+    return Auth(
+        kind="token" if known.policy.trust is Trust.STRICT else "unverified",
+        team_id=token.team_id,
+        key_id=token.key_id,
+        issued_at=token.issued_at,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

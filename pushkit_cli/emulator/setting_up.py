@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pushkit_cli.apns.push import Environment
-from pushkit_cli.emulator.moves import Install, Register, SetToken
+from pushkit_cli.emulator.moves import Install, Register, Revoke, SetToken
 from pushkit_cli.emulator.state import DeviceToken, Record, State
 from pushkit_cli.phone import registry
 
@@ -12,7 +11,9 @@ Change = tuple[str, Record | None]
 """A record's key and what stands there from now on; `None`: nothing."""
 
 
-def changes(event: Register | Install | SetToken, state: State, *, seed: int) -> list[Change]:
+def changes(
+    event: Register | Revoke | Install | SetToken, state: State, *, seed: int
+) -> list[Change]:
     """What an input changes; nothing where the world is so already.
 
     Raises ValueError for an Install or SetToken that names a device or app nobody registered.
@@ -20,6 +21,9 @@ def changes(event: Register | Install | SetToken, state: State, *, seed: int) ->
     match event:
         case Register(record=record):
             return list(_unless_known(record, state))
+        case Revoke(key_id=key_id):
+            found = state.signing_key(key_id)
+            return [] if found is None else [(found.key, None)]
         case Install(device=name, bundle_id=bundle_id):
             return list(_install(name, bundle_id, state, seed))
         case SetToken():
@@ -40,8 +44,8 @@ def _install(name: str, bundle_id: str, state: State, seed: int) -> Iterator[Cha
         for token in state.all_of(DeviceToken)
         if token.device == name and token.bundle_id == bundle_id
     }
-    for environment in Environment:
-        for kind in registry.token_types(found.platform):
+    for environment in registry.environments(bundle_id):
+        for kind in registry.token_types(found.platform, bundle_id):
             if (kind, environment) not in have:
                 token = DeviceToken(
                     token=registry.issue_token(
@@ -67,7 +71,7 @@ def _set_token(event: SetToken, state: State) -> Iterator[Change]:
         device=event.device,
         bundle_id=event.bundle_id,
         type=event.type,
-        environment=Environment.SANDBOX,
+        environment=registry.environments(event.bundle_id)[0],
     )
     for token in state.all_of(DeviceToken):
         if replace(token, token=wanted.token) == wanted and token != wanted:

@@ -17,7 +17,6 @@ from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.apns.rules import Accepted, Verdict
-from pushkit_cli.apns.token import ProviderToken
 from pushkit_cli.emulator import setting_up
 from pushkit_cli.emulator.gateway import Gateway
 from pushkit_cli.emulator.link import Link
@@ -35,11 +34,12 @@ from pushkit_cli.emulator.moves import (
     Put,
     Register,
     Requested,
+    Revoke,
     SetToken,
     Started,
     Tick,
 )
-from pushkit_cli.emulator.push_event import Auth, PushEvent
+from pushkit_cli.emulator.push_event import PushEvent, auth_of
 from pushkit_cli.emulator.state import (
     DeviceToken,
     Handling,
@@ -112,6 +112,7 @@ class World:
         verdict, knowledge, link.bound = self._gateway.judge(
             event.request,
             environment=link.environment,
+            certificate=link.certificate,
             connection=link.bound,
             state=self.state,
             now=now,
@@ -139,7 +140,7 @@ class World:
             apns_id=_apns_id(request, new_id),
             app=None if issued is None else issued.bundle_id,
             device=None if issued is None else issued.device,
-            auth=_auth(knowledge.credential.token),
+            auth=auth_of(knowledge),
         )
         if isinstance(verdict, Accepted):
             # Documented: the unique id is for the development environment's delivery log.
@@ -151,7 +152,7 @@ class World:
             status=verdict.reason.status,
             reason=word,
             detail=verdict.detail,
-            basis=verdict.rule.basis,
+            basis=verdict.basis,
             unregistered_at_ms=verdict.timestamp_ms,
             hint=hint(word, request, environment=knowledge.environment, device=knowledge.device),
         )
@@ -269,7 +270,7 @@ class World:
         for process in self.state.all_of(Process):
             yield self._drop(process)
 
-    def _set_up(self, event: Register | Install | SetToken) -> Iterator[Effect]:
+    def _set_up(self, event: Register | Revoke | Install | SetToken) -> Iterator[Effect]:
         for key, record in setting_up.changes(event, self.state, seed=self._seed):
             yield self._drop(self.state.records[key]) if record is None else self._put(record)
 
@@ -288,12 +289,6 @@ def _answer(verdict: Verdict, seen: PushEvent) -> Response:
     if isinstance(verdict, Accepted):
         return message.accept(apns_id=seen.apns_id, unique_id=seen.apns_unique_id)
     return message.refuse(verdict.reason, apns_id=seen.apns_id, timestamp_ms=verdict.timestamp_ms)
-
-
-def _auth(token: ProviderToken | None) -> Auth | None:
-    if token is None:
-        return None
-    return Auth(kind="token", team_id=token.team_id, key_id=token.key_id, issued_at=token.issued_at)
 
 
 def _apns_id(request: Request, new_id: NewId) -> str:

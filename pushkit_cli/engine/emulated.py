@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.apns.push import PushType
 from pushkit_cli.emulator.moves import Input, Install, Register
 from pushkit_cli.emulator.state import App, Device, DeviceToken
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine import local, ready
 from pushkit_cli.engine.stage import Stage
 from pushkit_cli.errors import ConfigError, UsageError
-from pushkit_cli.phone.registry import OS_VERSIONS, PLATFORMS, token_types
+from pushkit_cli.phone.registry import OS_VERSIONS, PLATFORMS, environments, token_types
 from pushkit_cli.store.emulator_db import NAME, EmulatorDb
 from pushkit_cli.store.files import Home
 
@@ -40,12 +40,15 @@ def register_app(home: Home, bundle_id: str) -> bool:
 def register_device(
     home: Home, name: str, *, app: str, platform: str, os: str | None, types: tuple[PushType, ...]
 ) -> tuple[bool, dict[PushType, str]]:
-    """Make a device with an app; whether that changed anything, and its sandbox tokens."""
+    """Make a device with an app; whether that changed anything, and its sandbox tokens.
+
+    Of an MDM topic or a pass type id they are production's: it has no others.
+    """
     if platform not in PLATFORMS:
         raise UsageError(
             f"no platform is called {platform}", hint=f"there are {', '.join(PLATFORMS)}"
         )
-    able = token_types(platform)
+    able = token_types(platform, app)
     unable = [str(kind) for kind in types if kind not in able]
     if unable:
         raise UsageError(
@@ -65,7 +68,7 @@ def register_device(
         token.type: token.token
         for token in _tokens(home, name)
         if token.bundle_id == app
-        and token.environment is Environment.SANDBOX
+        and token.environment is environments(app)[0]
         and (not types or token.type in types)
     }
     return changed, tokens

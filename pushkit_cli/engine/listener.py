@@ -80,6 +80,7 @@ class Options:
     host: str | None = None
     sans: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    client_authorities: tuple[Path, ...] = ()
     ready_file: Path | None = None
 
 
@@ -103,6 +104,7 @@ class _Identity:
     trust: local.Trust
     key: local.ProviderKey
     apps: tuple[str, ...]
+    client_authorities: bytes
 
 
 def run(
@@ -112,6 +114,7 @@ def run(
 
     Raises ConfigError and its kin where the listener cannot start or go on.
     """
+    authorities = local.given_authorities(options.client_authorities)
     with ExitStack() as stack:
         home = _home(options, stack)
         home.folder("run")
@@ -123,11 +126,13 @@ def run(
         database = EmulatorDb(home)
         stack.callback(database.close)
         stage = Stage(_world(options, home, database), database, tell)
+        trust = local.ensure_trust(home, _names(options))
         identity = _Identity(
             home=home,
-            trust=local.ensure_trust(home, _names(options)),
+            trust=trust,
             key=_key(options, home),
             apps=_apps(options, stage.world),
+            client_authorities=trust.client_ca_file.read_bytes() + authorities,
         )
         stage.apply([Started(), *_set_up(options, identity.key, identity.apps)])
         asyncio.run(_serve(options, stage, identity, started, signals=signals))
@@ -235,21 +240,27 @@ def _set_up(options: Options, key: local.ProviderKey, apps: tuple[str, ...]) -> 
             raise UsageError(
                 f"no device is called {given.device}", hint=f"add --device {given.device}"
             )
-        yield SetToken(
-            device=given.device or _able(devices, given.type),
-            bundle_id=apps[0],
-            type=given.type,
-            token=given.token,
-        )
+        device_name, bundle_id = _able(devices, apps, given)
+        yield SetToken(device=device_name, bundle_id=bundle_id, type=given.type, token=given.token)
 
 
-def _able(devices: tuple[DeviceSpec, ...], kind: PushType) -> str:
+def _able(
+    devices: tuple[DeviceSpec, ...], apps: tuple[str, ...], given: TokenSpec
+) -> tuple[str, str]:
+    """The first device with an app, or what stands for one, that can have such a token."""
     for device in devices:
-        if kind in token_types(device.platform):
-            return device.name
+        for app in apps:
+            if given.device in (None, device.name) and given.type in token_types(
+                device.platform, app
+            ):
+                return device.name, app
+    if given.device is not None:  # it is not for us to say what a named device can have
+        return given.device, apps[0]
     raise UsageError(
-        f"no device of this listener can have a {kind} token",
-        hint=f"add one that can, with --device NAME:PLATFORM, before --token {kind}=HEX",
+        f"no device of this listener can have a {given.type} token",
+        hint=f"add one that can, with --device NAME:PLATFORM, before --token {given.type}=HEX"
+        if given.type is not PushType.mdm
+        else "name the MDM server's topic: --app com.apple.mgmt.External.UUID",
     )
 
 
@@ -263,7 +274,11 @@ async def _serve(
 ) -> None:
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
-    context = server_context(chain=identity.trust.chain_file, key=identity.trust.chain_key_file)
+    context = server_context(
+        chain=identity.trust.chain_file,
+        key=identity.trust.chain_key_file,
+        client_authorities=identity.client_authorities,
+    )
     server = Server(stage, context)
     stage.attach(server, failed=done.set)
     try:
@@ -276,7 +291,7 @@ async def _serve(
                     host="127.0.0.1" if options.host is None else as_client_sees(options.host),
                     port=sockets[0].getsockname()[1],
                 )
-            said = _announce(identity, stage, addresses)
+            said = _announce(options, identity, stage, addresses)
             for path in _ready_files(options, identity.home):
                 write_private(path, json.dumps(said).encode("ascii"))
                 stack.callback(remove, path)
@@ -307,7 +322,10 @@ def _bind_both(options: Options) -> dict[Environment, list[socket.socket]]:
 
 
 def _announce(
-    identity: "_Identity", stage: Stage, addresses: dict[Environment, announce.Address]
+    options: Options,
+    identity: "_Identity",
+    stage: Stage,
+    addresses: dict[Environment, announce.Address],
 ) -> dict[str, Any]:
     facts = announce.describe(
         stage.world.state,
@@ -323,6 +341,10 @@ def _announce(
         "nonce": host.new_id(),
         "home": str(identity.home.path),
         **facts,
+        "client_ca_files": [
+            str(path) for path in (identity.trust.client_ca_file, *options.client_authorities)
+        ],
+        "auth": str(options.policy.trust),
     }
     return stamp(body, seq=stage.seq, at_ms=int(host.now() * 1000))
 

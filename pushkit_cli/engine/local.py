@@ -1,9 +1,10 @@
-"""The local world's own credentials: an authority, a server certificate and a provider key.
+"""The local world's own credentials: two authorities, a server certificate and a provider key.
 
-Made on first use inside the home. No key in it can sign a certificate.
+Made on first use inside the home. No key in it can sign a certificate that a client would trust:
+the one that can sign is of the authority of test client certificates, which clients do not know.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,12 @@ from pushkit_cli.net.certs import (
     public_pem_of,
     trust_bundle,
 )
+from pushkit_cli.net.client_authority import (
+    ClientAuthority,
+    client_authority_is_good,
+    new_client_authority,
+)
+from pushkit_cli.net.client_certs import read_authorities
 from pushkit_cli.net.tls import root_bundle
 from pushkit_cli.store.files import Home
 
@@ -37,15 +44,18 @@ _CHAIN = "local/server.pem"
 _CHAIN_KEY = "local/server.key"
 _BUNDLE = "local/ca-bundle.pem"
 _TRUSTSTORE = "local/truststore.p12"
+_CLIENT_CA = "local/client-ca.pem"
+_CLIENT_CA_KEY = "local/client-ca.key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Where the files stand with which clients trust the listener, and it serves."""
+    """Where the files stand with which clients trust the listener, it serves and it trusts them."""
 
     ca_file: Path
     ca_bundle_file: Path
     truststore_file: Path
+    client_ca_file: Path
     chain_file: Path
     chain_key_file: Path
 
@@ -77,13 +87,38 @@ def ensure_trust(home: Home, names: Sequence[str] = ()) -> Trust:
         bundle = trust_bundle(root_bundle(), authority)
         if home.read(_BUNDLE) != bundle:  # the system's roots change with its updates
             home.write(_BUNDLE, bundle)
+        _client_authority(home, now)
     return Trust(
         ca_file=home.path / _CA,
         ca_bundle_file=home.path / _BUNDLE,
         truststore_file=home.path / _TRUSTSTORE,
+        client_ca_file=client_ca_file(home.path),
         chain_file=home.path / _CHAIN,
         chain_key_file=home.path / _CHAIN_KEY,
     )
+
+
+def ensure_client_authority(home: Home) -> ClientAuthority:
+    """The authority of test client certificates, made anew where it is not good."""
+    home.folder(_FOLDER)
+    with home.lock("local/lock"):
+        return _client_authority(home, host.today())
+
+
+def client_ca_file(home: Path) -> Path:
+    """Where the certificate of that authority stands."""
+    return home / _CLIENT_CA
+
+
+def _client_authority(home: Home, now: datetime) -> ClientAuthority:
+    authority = ClientAuthority(
+        root_pem=home.read(_CLIENT_CA) or b"", key_pem=home.read(_CLIENT_CA_KEY) or b""
+    )
+    if not client_authority_is_good(authority, now=now):
+        authority = new_client_authority(now=now)
+        home.write(_CLIENT_CA_KEY, authority.key_pem)
+        home.write(_CLIENT_CA, authority.root_pem)
+    return authority
 
 
 def _authority(home: Home, now: datetime, names: tuple[str, ...]) -> Authority:
@@ -103,6 +138,28 @@ def _authority(home: Home, now: datetime, names: tuple[str, ...]) -> Authority:
     home.write(_TRUSTSTORE, java_truststore(authority, TRUSTSTORE_PASSWORD))
     home.write(_CA, authority.root_pem)  # last: without it the rest is not good
     return authority
+
+
+def given_authorities(paths: Iterable[Path]) -> bytes:
+    """The certificates of the user's own authorities of clients, in PEM.
+
+    Raises CredentialError for a file that holds none, StoreError for one that cannot be read.
+    """
+    found = b""
+    for path in paths:
+        try:
+            found += read_authorities(path.read_bytes())
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be read: {(error.strerror or str(error)).lower()}",
+                hint="check --client-ca",
+            ) from error
+        except ValueError as error:
+            raise CredentialError(
+                f"{path}: {error}",
+                hint=f"from DER: openssl x509 -inform der -in {path} -out client-ca.pem",
+            ) from error
+    return found
 
 
 def ensure_key(home: Home, *, team_id: str = TEAM_ID, key_id: str = KEY_ID) -> ProviderKey:

@@ -164,7 +164,7 @@ def _credentials(
         return {
             one: Credential(certificate=certificate_name(bundle_id, one))
             for one in environments
-            if one in found.environments
+            if one in found.says.environments
         }
     if material.key is not None:
         named = key_id_of(material.key[0])
@@ -243,17 +243,17 @@ def _certificate(
             f"{path}: the certificate ended on {found.not_after:%Y-%m-%d}",
             hint="make a new one in the developer account",
         )
-    apps = {split_topic(topic).bundle_id for topic in found.topics}
+    apps = {split_topic(topic).bundle_id for topic in found.says.topics}
     if apps and bundle_id not in apps:
         raise CredentialError(
             f"{path}: the certificate is for {', '.join(sorted(apps))}, not for {bundle_id}",
             hint="take the certificate of this app",
         )
-    missing = set(environments) - found.environments
+    missing = set(environments) - found.says.environments
     if missing and len(environments) == 1:
         raise CredentialError(
             f"{path}: the certificate is not for {missing.pop()}",
-            hint=f"--env {', '.join(found.environments)}",
+            hint=f"--env {', '.join(found.says.environments)}",
         )
     return found
 

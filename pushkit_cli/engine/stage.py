@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pushkit_cli.apns.acts import Act
+from pushkit_cli.apns.facts import Certificate
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.emulator.moves import (
@@ -66,9 +67,13 @@ class Stage:
 
     # What the server and the app say
 
-    def connected(self, connection: int, environment: Environment) -> None:
-        """A client is there."""
-        self.feed(Connected(connection=connection, environment=environment))
+    def connected(
+        self, connection: int, environment: Environment, certificate: Certificate | None = None
+    ) -> None:
+        """A client is there, maybe with a certificate that TLS accepted."""
+        self.feed(
+            Connected(connection=connection, environment=environment, certificate=certificate)
+        )
 
     def requested(self, connection: int, stream: int, request: Request) -> None:
         """A whole request was read."""

@@ -1,4 +1,4 @@
-"""Push certificates as senders have them: PEM or PKCS#12 in, what they are good for out.
+"""Push certificates: PEM, PKCS#12 or what TLS accepted in, what they are good for out.
 
 Bytes in, values out. Sources: Apple, "Establishing a certificate-based connection to APNs"; the
 extensions' contents are observed (pushy's certificate generator mirrors real ones).
@@ -20,23 +20,23 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
+from pushkit_cli.apns.facts import Certificate
 from pushkit_cli.apns.push import Environment
 
-_APPLE = "1.2.840.113635.100.6.3"
-_FLAGS = {Environment.SANDBOX: f"{_APPLE}.1", Environment.PRODUCTION: f"{_APPLE}.2"}
-_TOPICS = (f"{_APPLE}.6", f"{_APPLE}.4")
-_UTF8_STRING, _SEQUENCE = 0x0C, 0x30
+APPLE_OID = "1.2.840.113635.100.6.3"
+FLAGS = {Environment.SANDBOX: f"{APPLE_OID}.1", Environment.PRODUCTION: f"{APPLE_OID}.2"}
+TOPICS = f"{APPLE_OID}.6"
+VOIP_TOPICS = f"{APPLE_OID}.4"
+UTF8_STRING, SEQUENCE = 0x0C, 0x30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientCertificate:
-    """A certificate with its key. `topics` in the certificate's order; no flag means both."""
+    """A certificate with its key, and what it says."""
 
     chain_pem: bytes
     key_pem: bytes = field(repr=False)
-    uid: str | None
-    topics: tuple[str, ...]
-    environments: frozenset[Environment]
+    says: Certificate
     not_before: datetime
     not_after: datetime
 
@@ -60,14 +60,50 @@ def read_certificate(
     if not is_pair:
         raise ValueError("the key is not that of the certificate")
     return ClientCertificate(
-        chain_pem=b"".join(one.public_bytes(Encoding.PEM) for one in chain),
+        chain_pem=_pem(chain),
         key_pem=private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        uid=_uid(leaf),
-        topics=tuple(dict.fromkeys(_topics(leaf))),
-        environments=_environments(leaf),
+        says=_says(leaf),
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
     )
+
+
+def facts_of(der: bytes) -> Certificate:
+    """What a certificate says that TLS has accepted; nothing where it cannot be read here."""
+    try:
+        return _says(x509.load_der_x509_certificate(der))
+    except Exception:  # OpenSSL took it, and this parser is stricter in ways of its own
+        return Certificate(topics=(), environments=frozenset(Environment))
+
+
+def read_authorities(data: bytes) -> bytes:
+    """The certificates in a PEM file, and nothing else of it. Raises ValueError: it has none."""
+    try:
+        return _pem(x509.load_pem_x509_certificates(data))
+    except ValueError as error:
+        raise ValueError("it holds no certificate in PEM that can be read") from error
+
+
+def is_issued_by(chain_pem: bytes, authorities_pem: bytes) -> bool:
+    """Whether one of a chain's certificates was signed by one of some authorities."""
+    try:
+        chain = x509.load_pem_x509_certificates(chain_pem)
+        above = x509.load_pem_x509_certificates(authorities_pem)
+    except ValueError:
+        return False
+    return any(_signed(one, by) for one in chain for by in above)
+
+
+def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except Exception:  # another name, key or algorithm: each fails in its own way
+        return False
+    return True
+
+
+def _pem(certificates: list[x509.Certificate]) -> bytes:
+    return b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
 
 
 def _from_pem(
@@ -109,24 +145,34 @@ def _from_pkcs12(
     return [leaf, *more], private
 
 
-def _uid(leaf: x509.Certificate) -> str | None:
-    found = leaf.subject.get_attributes_for_oid(NameOID.USER_ID)
+def _says(leaf: x509.Certificate) -> Certificate:
+    """Documented: the extensions list all topics. A certificate without them is for its UID."""
+    uid = _subject(leaf, NameOID.USER_ID)
+    listed = tuple(dict.fromkeys(_topics(leaf)))
+    return Certificate(
+        topics=listed or (() if uid is None else (uid,)),
+        environments=_environments(leaf),
+        uid=uid,
+        team_id=_subject(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME),
+    )
+
+
+def _subject(leaf: x509.Certificate, oid: ObjectIdentifier) -> str | None:
+    found = leaf.subject.get_attributes_for_oid(oid)
     return str(found[0].value) if found else None
 
 
 def _environments(leaf: x509.Certificate) -> frozenset[Environment]:
-    said = frozenset(one for one, oid in _FLAGS.items() if _extension(leaf, oid) is not None)
+    """Those whose flag is there; a certificate without flags is taken for both (ours)."""
+    said = frozenset(one for one, oid in FLAGS.items() if _extension(leaf, oid) is not None)
     return said or frozenset(Environment)
 
 
 def _topics(leaf: x509.Certificate) -> Iterator[str]:
-    for oid in _TOPICS:
+    for oid in (TOPICS, VOIP_TOPICS):
         value = _extension(leaf, oid)
         if value is not None:
             yield from _strings(value)
-    uid = _uid(leaf)
-    if uid is not None:
-        yield uid
 
 
 def _extension(leaf: x509.Certificate, oid: str) -> bytes | None:
@@ -141,10 +187,10 @@ def _extension(leaf: x509.Certificate, oid: str) -> bytes | None:
 def _strings(der: bytes) -> Iterator[str]:
     """The UTF8Strings of the outer SEQUENCE: topics; their kinds stand one level deeper."""
     outer = next(_elements(der), None)
-    if outer is None or outer[0] != _SEQUENCE:
+    if outer is None or outer[0] != SEQUENCE:
         return
     for tag, value in _elements(outer[1]):
-        if tag == _UTF8_STRING:
+        if tag == UTF8_STRING:
             yield value.decode("utf-8", "replace")
 
 

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pushkit_cli.apns.acts import Act, GoAway
+from pushkit_cli.apns.facts import Certificate
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment
+from pushkit_cli.net.client_certs import facts_of
 from pushkit_cli.wire.server import ServerConnection
 
 _HANDSHAKE_S = 10.0
@@ -21,8 +23,10 @@ _HANDSHAKE_S = 10.0
 class Handler(Protocol):
     """Who is told what happens on the connections; called in the event loop, never concurrently."""
 
-    def connected(self, connection: int, environment: Environment) -> None:
-        """A client is there."""
+    def connected(
+        self, connection: int, environment: Environment, certificate: Certificate | None
+    ) -> None:
+        """A client is there, maybe with a certificate that TLS accepted."""
 
     def requested(self, connection: int, stream: int, request: Request) -> None:
         """A whole request was read."""
@@ -87,7 +91,7 @@ class Server:
 
     def _opened(self, connection: "_Connection") -> None:
         self._open[connection.number] = connection
-        self._handler.connected(connection.number, connection.environment)
+        self._handler.connected(connection.number, connection.environment, connection.certificate)
 
     def _lost(self, connection: "_Connection") -> None:
         if self._open.pop(connection.number, None) is not None:
@@ -104,6 +108,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, server: Server, number: int, environment: Environment) -> None:
         self.number = number
         self.environment = environment
+        self.certificate: Certificate | None = None
         self.wire = ServerConnection()
         self._server = server
         self._transport: asyncio.Transport | None = None
@@ -111,6 +116,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self.certificate = _certificate(transport)
         self._server._opened(self)
         self.write()
 
@@ -136,3 +142,9 @@ class _Connection(asyncio.Protocol):
         """Close at once."""
         if self._transport is not None:
             self._transport.abort()
+
+
+def _certificate(transport: asyncio.Transport) -> Certificate | None:
+    """What the client showed; the handshake is over, also with TLS 1.3."""
+    shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    return None if shown is None else facts_of(shown)

@@ -2,18 +2,62 @@
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 from pushkit_cli.errors import ConfigError
 
 ALPN = "h2"
 
 
-def server_context(*, chain: Path, key: Path) -> ssl.SSLContext:
-    """What the listener offers. A client that offers no h2 is let in and told off there."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+class _Handshake(ssl.SSLObject):
+    """A handshake whose failure the client hears of: asyncio would hang up with the alert unsent.
+
+    So the failure is held back once, for asyncio to write what OpenSSL wants to say.
+    """
+
+    outgoing: ssl.MemoryBIO
+    _failure: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        """Go on; a failure is raised when the client says more, leaves, or its time is up."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLSyscallError):
+            raise
+        except ssl.SSLError as error:
+            if not self.outgoing.pending:
+                raise
+            self._failure = error
+            raise ssl.SSLWantReadError from error
+
+
+class _ServerContext(ssl.SSLContext):
+    sslobject_class = _Handshake
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *more: Any, **named: Any
+                 ) -> ssl.SSLObject:  # fmt: skip
+        made = super().wrap_bio(incoming, outgoing, *more, **named)
+        assert isinstance(made, _Handshake)
+        made.outgoing = outgoing
+        return made
+
+
+def server_context(*, chain: Path, key: Path, client_authorities: bytes = b"") -> ssl.SSLContext:
+    """What the listener offers. A client that offers no h2 is let in and told off there.
+
+    A client certificate is asked for and not required (observed of Apple's); one that is shown
+    has to be vouched for by one of the authorities, in PEM, which need not be roots.
+    """
+    context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(chain, key)
     context.set_alpn_protocols([ALPN])
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if client_authorities:
+        context.load_verify_locations(cadata=client_authorities.decode("ascii"))
     return context
 
 

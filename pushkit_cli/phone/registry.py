@@ -5,7 +5,15 @@ Mirrors PKPushRegistry as far as a server sees it: one token per app, type and e
 
 import hashlib
 
-from pushkit_cli.apns.push import PUSH_TYPES, Auth, Environment, PushType, token_type
+from pushkit_cli.apns.push import (
+    MDM_TOPIC_PREFIX,
+    PASS_TYPE_PREFIX,
+    PUSH_TYPES,
+    Auth,
+    Environment,
+    PushType,
+    token_type,
+)
 
 PLATFORMS = ("ios", "ipados", "macos", "visionos", "watchos")
 """Platforms a device can be emulated on."""
@@ -14,6 +22,7 @@ FIRST_TYPES = (PushType.voip, PushType.complication, PushType.alert, PushType.fi
 """PushKit's own types and the ordinary token: what a person looks for first."""
 
 DEFAULT_DEVICES = (("iphone", "ios"), ("watch", "watchos"))
+_HAVE_WALLET = ("ios", "watchos")
 OS_VERSIONS = {
     "ios": "26.4",
     "ipados": "26.4",
@@ -23,12 +32,17 @@ OS_VERSIONS = {
 }
 
 
-def token_types(platform: str) -> tuple[PushType, ...]:
+def token_types(platform: str, app: str = "") -> tuple[PushType, ...]:
     """The types a device of a platform has tokens for, PushKit's first.
 
-    Background pushes go to the alert token, and MDM has no app. A complication token belongs to
-    the watch: its use on iOS is deprecated since 13.
+    Background pushes go to the alert token. A complication token belongs to the watch: its use on
+    iOS is deprecated since 13. An MDM topic or a pass type id stands in the place of an app: it
+    has the one token that the system gives the MDM server, or Wallet the pass's.
     """
+    if app.startswith(MDM_TOPIC_PREFIX):
+        return (PushType.mdm,) if platform in PUSH_TYPES[PushType.mdm].platforms else ()
+    if app.startswith(PASS_TYPE_PREFIX):
+        return (PushType.alert,) if platform in _HAVE_WALLET else ()
     mine = [
         kind
         for kind, row in PUSH_TYPES.items()
@@ -38,6 +52,13 @@ def token_types(platform: str) -> tuple[PushType, ...]:
         and not (kind is PushType.complication and platform != "watchos")
     ]
     return tuple(sorted(mine, key=lambda kind: (kind not in FIRST_TYPES, _place(kind))))
+
+
+def environments(app: str) -> tuple[Environment, ...]:
+    """Where an app's tokens are good; passes are pushed in production alone, as MDM is (ours)."""
+    if app.startswith((MDM_TOPIC_PREFIX, PASS_TYPE_PREFIX)):
+        return (Environment.PRODUCTION,)
+    return tuple(Environment)
 
 
 def _place(kind: PushType) -> int:

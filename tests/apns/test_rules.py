@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pushkit_cli.apns import checks
 from pushkit_cli.apns.checks import Case, Check
-from pushkit_cli.apns.facts import Certificate, MalformedBody, Need, Policy
+from pushkit_cli.apns.facts import (
+    Certificate,
+    KeyEnvironmentReason,
+    MalformedBody,
+    Need,
+    Policy,
+)
 from pushkit_cli.apns.push import PUSH_TYPES, Auth, Environment, PushType
 from pushkit_cli.apns.rules import FAULTS_ONLY, RULES, Accepted, Refused, Verdict, decide, lint
 from pushkit_cli.apns.token import TokenFault
@@ -94,9 +101,9 @@ def test_one_defect_is_refused_with_its_reason_by_its_rule(defect: Defect) -> No
     assert defect.reason in reasons(case, EVERYTHING)
 
 
-def certificate(*topics: str) -> Change:
+def certificate(*topics: str, uid: str | None = None) -> Change:
     return with_credential(
-        certificate=Certificate(topics=topics, environments=frozenset(Environment))
+        certificate=Certificate(topics=topics, environments=frozenset(Environment), uid=uid)
     )
 
 
@@ -164,10 +171,10 @@ EDGES: dict[str, Change] = {
     ),
     "a certificate for the topic": certificate(BUNDLE, TOPIC),
     "a certificate whose only topic is meant": in_a_row(
-        certificate(TOPIC), with_header("apns-topic", None)
+        certificate(TOPIC, uid=TOPIC), with_header("apns-topic", None)
     ),
     "a certificate whose only topic is meant, by an empty header": in_a_row(
-        certificate(TOPIC), with_header("apns-topic", "")
+        certificate(TOPIC, uid=TOPIC), with_header("apns-topic", "")
     ),
     # Documented: beside a certificate the authorization header is ignored.
     "a certificate and a provider token that is broken": in_a_row(
@@ -200,7 +207,8 @@ def test_what_lies_just_inside_a_limit_is_accepted(change: Change) -> None:
 
 
 def test_a_topic_that_the_certificate_implies_is_in_the_push() -> None:
-    verdict = judge(in_a_row(certificate(TOPIC), with_header("apns-topic", None))(ACCEPTED))
+    implied = in_a_row(certificate(TOPIC, uid=TOPIC), with_header("apns-topic", None))
+    verdict = judge(implied(ACCEPTED))
     assert isinstance(verdict, Accepted)
     assert verdict.push.topic == TOPIC
 
@@ -307,10 +315,35 @@ def test_lint_says_nothing_twice_of_what_is_absent(defect: Defect) -> None:
         assert reasons(broken([defect]), EVERYTHING) == [defect.reason]
 
 
+def test_the_documented_spelling_is_a_switch_and_says_so() -> None:
+    elsewhere = with_key(environment=Environment.PRODUCTION)
+    asked = knowing(policy=Policy(key_environment_reason=KeyEnvironmentReason.DOCUMENTED))
+    on_the_wire, documented = (
+        judge(in_a_row(elsewhere, *more)(ACCEPTED)) for more in ((), (asked,))
+    )
+    assert isinstance(on_the_wire, Refused)
+    assert isinstance(documented, Refused)
+    assert (on_the_wire.reason.word, on_the_wire.basis) == ("BadEnvironmentKeyInToken", "observed")
+    assert (documented.reason.word, documented.basis) == (
+        "BadEnvironmentKeyIdInToken",
+        "documented",
+    )
+    assert on_the_wire.rule == documented.rule
+    assert not documented.authenticated
+
+
+def test_another_reason_is_spelt_alike_whatever_the_switch_says() -> None:
+    asked = knowing(policy=Policy(key_environment_reason=KeyEnvironmentReason.DOCUMENTED))
+    for defect in DEFECTS:
+        if defect.check is not checks.key_elsewhere:
+            verdict = judge(in_a_row(asked, defect.change)(ACCEPTED))
+            assert isinstance(verdict, Refused)
+            assert (verdict.reason, verdict.basis) == (verdict.rule.reason, verdict.rule.basis)
+
+
 def test_reasons_that_no_rule_raises_come_from_faults_alone() -> None:
     assert {
         "BadCertificate",
-        "BadEnvironmentKeyIdInToken",
         "Forbidden",
         "IdleTimeout",
         "InternalServerError",

@@ -64,10 +64,17 @@ def test_no_credential_is_told(name: bytes) -> None:
     assert "authorization" not in {key.lower() for key in said.to_json()["headers"]}
 
 
-def test_who_asked_is_told_in_four_words() -> None:
+def test_who_asked_is_told_in_six_words() -> None:
     auth = Auth(kind="token", team_id="T", key_id="K", issued_at=1)
     said = replace(event_of(request()), auth=auth).to_json()["auth"]
-    assert said == {"kind": "token", "team_id": "T", "key_id": "K", "issued_at": 1}
+    assert said == {
+        "kind": "token",
+        "team_id": "T",
+        "key_id": "K",
+        "issued_at": 1,
+        "uid": None,
+        "topics": None,
+    }
 
 
 @pytest.mark.parametrize("body", [b"[", b"\xff\x00", b"NaN", b"1e999", b""])

@@ -14,6 +14,7 @@ import pytest
 from hpack import Encoder
 
 from pushkit_cli.apns.acts import Respond
+from pushkit_cli.apns.facts import Certificate
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import MAX_BODY_BYTES, Environment
 from pushkit_cli.engine.local import Trust, ensure_trust
@@ -44,13 +45,17 @@ class House:
         self.answers = answers
         self.told: list[tuple[str, int]] = []
         self.environments: list[Environment] = []
+        self.certificates: list[Certificate | None] = []
         self.asked: list[tuple[int, int, Request]] = []
         self.ports: dict[Environment, int] = {}
         context = server_context(chain=trust.chain_file, key=trust.chain_key_file)
         self.server = Server(self, context)
 
-    def connected(self, connection: int, environment: Environment) -> None:
+    def connected(
+        self, connection: int, environment: Environment, certificate: Certificate | None
+    ) -> None:
         self.told.append(("connected", connection))
+        self.certificates.append(certificate)
         self.environments.append(environment)
 
     def disconnected(self, connection: int) -> None:
