@@ -159,7 +159,7 @@ def unrelated_key(case: Case) -> str | None:
         return None
     if first.topics is None and key.topics is None:
         return None
-    if key.key_id == first.related or first.key_id == key.related:
+    if _names(first, key) or _names(key, first):
         return None
     return f"this connection began with key {first.key_id}, to which {key.key_id} is not related"
 
@@ -168,6 +168,11 @@ def wedged_connection(case: Case) -> str | None:
     """After ExpiredProviderToken a connection stays unusable (observed: pushy closes it)."""
     wedged = case.token is not None and case.knowledge.connection.wedged
     return "this connection was answered ExpiredProviderToken: open a new one" if wedged else None
+
+
+def _names(one: Key, partner: Key) -> bool:
+    """Whether a key names its partner, who has no other: each has at most one (documented)."""
+    return one.related == partner.key_id and partner.related in (None, one.key_id)
 
 
 def expired_provider_token(case: Case) -> str | None:

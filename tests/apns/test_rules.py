@@ -6,15 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pushkit_cli.apns import checks
 from pushkit_cli.apns.checks import Case, Check
-from pushkit_cli.apns.facts import (
-    Certificate,
-    KeyEnvironmentReason,
-    MalformedBody,
-    Need,
-    Policy,
-)
+from pushkit_cli.apns.facts import Certificate, MalformedBody, Need, Policy
 from pushkit_cli.apns.push import PUSH_TYPES, Auth, Environment, PushType
 from pushkit_cli.apns.rules import FAULTS_ONLY, RULES, Accepted, Refused, Verdict, decide, lint
 from pushkit_cli.apns.token import TokenFault
@@ -313,32 +306,6 @@ def test_lint_speaks_of_no_topic_where_there_is_none() -> None:
 def test_lint_says_nothing_twice_of_what_is_absent(defect: Defect) -> None:
     if defect.reason in {"PayloadEmpty", "MissingDeviceToken", "MissingTopic"}:
         assert reasons(broken([defect]), EVERYTHING) == [defect.reason]
-
-
-def test_the_documented_spelling_is_a_switch_and_says_so() -> None:
-    elsewhere = with_key(environment=Environment.PRODUCTION)
-    asked = knowing(policy=Policy(key_environment_reason=KeyEnvironmentReason.DOCUMENTED))
-    on_the_wire, documented = (
-        judge(in_a_row(elsewhere, *more)(ACCEPTED)) for more in ((), (asked,))
-    )
-    assert isinstance(on_the_wire, Refused)
-    assert isinstance(documented, Refused)
-    assert (on_the_wire.reason.word, on_the_wire.basis) == ("BadEnvironmentKeyInToken", "observed")
-    assert (documented.reason.word, documented.basis) == (
-        "BadEnvironmentKeyIdInToken",
-        "documented",
-    )
-    assert on_the_wire.rule == documented.rule
-    assert not documented.authenticated
-
-
-def test_another_reason_is_spelt_alike_whatever_the_switch_says() -> None:
-    asked = knowing(policy=Policy(key_environment_reason=KeyEnvironmentReason.DOCUMENTED))
-    for defect in DEFECTS:
-        if defect.check is not checks.key_elsewhere:
-            verdict = judge(in_a_row(asked, defect.change)(ACCEPTED))
-            assert isinstance(verdict, Refused)
-            assert (verdict.reason, verdict.basis) == (verdict.rule.reason, verdict.rule.basis)
 
 
 def test_reasons_that_no_rule_raises_come_from_faults_alone() -> None:
