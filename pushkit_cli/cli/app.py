@@ -30,6 +30,9 @@ COMMANDS: Mapping[str, Entry] = {
     "listen": Entry(group="main", help="Run a local APNs with an iPhone and a watch behind it."),
     "env": Entry(group="emulator", help="Print the variables that point a server at the listener."),
     "ready": Entry(group="emulator", help="Wait until a listener accepts connections."),
+    "certificate": Entry(
+        group="emulator", help="Issue a client certificate that the listener accepts."
+    ),
     "demo": Entry(group="help", help="See a call, a complication, a file and a refusal in one go."),
     "token": Entry(group="help", help="Print a provider token."),
     "config": Entry(group="help", help="Show what is configured, and where it comes from."),

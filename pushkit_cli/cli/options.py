@@ -1,14 +1,17 @@
 """Options that several commands share, and the kinds of values they take. No command lives here."""
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from pushkit_cli.apns.push import PushType
+from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.errors import UsageError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -134,6 +137,22 @@ EXPIRATION = Expiration()
 HEADER = Header()
 PLAIN = Plain()
 TYPE_NAME = TypeName()
+
+
+def file_bytes(path: Path) -> bytes:
+    """A file that was named, `-` for standard input. Raises UsageError."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{path} cannot be read: {reason}", hint="check the path") from error
+
+
+def environments(word: str) -> tuple[Environment, ...]:
+    """What `--env sandbox|production|both` means."""
+    return tuple(Environment) if word == "both" else (Environment(word),)
 
 
 def json_option(function: _Function) -> _Function:

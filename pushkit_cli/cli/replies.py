@@ -28,7 +28,8 @@ def heading(plan: "Plan", terminal: "Terminal") -> str:
     words = [str(where.target), where.endpoint.authority]
     if plan.app is not None:
         words.append(terminal.show(plan.app))
-    words.append(f"key {terminal.show(plan.signer.key_id)}")
+    certified = plan.signer.certificate is not None
+    words.append("certificate" if certified else f"key {terminal.show(plan.signer.key_id)}")
     return "  ".join(words)
 
 

@@ -90,7 +90,7 @@ def signer(
     if said is not None:
         return said
     if where.target.is_local:
-        return _local(setting, listener)
+        return _local_certificate(where, app, setting, listener) or _local(setting, listener)
     return _registered(where, app, setting)
 
 
@@ -168,6 +168,26 @@ def _public(private_pem: bytes) -> bytes:
             f"this key cannot sign: {error}",
             hint="it must be the AuthKey_….p8 file from Apple, as it came",
         ) from error
+
+
+def _local_certificate(
+    where: Where, app: str | None, setting: Setting, listener: dict[str, Any] | None
+) -> Signer | None:
+    """The app's registered certificate, where the listener takes it: Apple's it would not."""
+    entry = None if app is None else setting.book.apps.get(app)
+    credential = None if entry is None else entry.credentials.get(where.target.environment)
+    name = None if credential is None else credential.certificate
+    files = None if name is None or setting.drawer is None else setting.drawer.certificate(name)
+    if entry is None or files is None:
+        return None
+    from pushkit_cli.engine.local import client_ca_file
+    from pushkit_cli.net.client_certs import is_issued_by
+
+    accepted = (listener or {}).get("client_ca_files") or [client_ca_file(setting.home)]
+    known = b"\n".join(_read(Path(path)) for path in accepted if Path(path).exists())
+    if not is_issued_by(_read(files.chain_file), known):
+        return None
+    return Signer(team_id=entry.team_id, key_id=None, certificate=files)
 
 
 def _local(setting: Setting, listener: dict[str, Any] | None) -> Signer:

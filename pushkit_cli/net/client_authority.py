@@ -58,7 +58,6 @@ class Kind:
     in the extensions, each with its word. `environments` are those of Apple's of this kind.
     """
 
-    meaning: str
     common_name: str
     uid: str = "{}"
     lists: Mapping[str, Sequence[PushType]] = field(default_factory=dict)
@@ -69,29 +68,24 @@ _WATCH: Final = (PushType.voip, PushType.complication)
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "app": Kind(
-            meaning="an app: alerts, background, VoIP and complications",
             common_name="Apple Push Services: {}",
             lists={TOPICS: tuple(_APP_KINDS)},
         ),
         "voip": Kind(
-            meaning="VoIP Services of an app",
             common_name="VoIP Services: {}",
             uid="{}.voip",
             lists={TOPICS: (PushType.voip,), VOIP_TOPICS: (PushType.voip,)},
         ),
         "watchkit": Kind(
-            # Documented: VoIP and complication. That the UID is the app's is ours.
-            meaning="WatchKit Services of an app: VoIP and complications",
+            # Documented: for VoIP and complications. That the UID is the app's is ours.
             common_name="WatchKit Services: {}",
             lists={TOPICS: _WATCH},
         ),
         "mdm": Kind(
-            meaning="an MDM server; its topic is the UID",
             common_name="APSP:{}",
             environments=frozenset({Environment.PRODUCTION}),  # ours: MDM knows no other host
         ),
         "pass": Kind(
-            meaning="Wallet passes of one pass type id",
             common_name="Pass Type ID: {}",
             environments=frozenset({Environment.PRODUCTION}),
         ),

@@ -76,6 +76,11 @@ def facts_of(der: bytes) -> Certificate:
         return Certificate(topics=(), environments=frozenset(Environment))
 
 
+def facts_in(pem: bytes) -> Certificate:
+    """What the first certificate in PEM says. Raises ValueError where there is none."""
+    return _says(x509.load_pem_x509_certificates(pem)[0])
+
+
 def read_authorities(data: bytes) -> bytes:
     """The certificates in a PEM file, and nothing else of it. Raises ValueError: it has none."""
     try:

@@ -100,7 +100,7 @@ def test_a_push_without_any_header_reaches_mdm_and_wallet(
     bare = dict.fromkeys(
         ("apns_topic", "apns_push_type", "apns_priority", "apns_expiration", "authorization")
     )
-    asked = stage.request(token=issued[0].token, body=body, **bare)
+    asked = stage.request(token=issued[0].token, body=body, **bare)  # type: ignore[arg-type]
     effects = stage.send(asked, connection=by(stage, certificate, PRODUCTION))
     assert reason(effects) is None
     assert names(effects) == ["delivered"]
