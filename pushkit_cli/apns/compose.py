@@ -81,6 +81,7 @@ def sample(kind: PushType, *, new_id: str, now: float) -> dict[str, Any]:
         PushType.controls: {"aps": {"content-changed": True}},
         PushType.widgets: {"aps": {"content-changed": True}},
         PushType.pushtotalk: {"activeSpeaker": "Alice"},
+        PushType.mdm: {"mdm": new_id},
     }
     return samples.get(kind, {})
 

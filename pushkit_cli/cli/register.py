@@ -1,29 +1,32 @@
 """`pushkit register`: keys, apps, devices and export tokens."""
 
 import re
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from pushkit_cli.apns.push import Environment, PushType, fingerprint
-from pushkit_cli.cli.options import TYPE_NAME, json_option
+from pushkit_cli.cli import register_local, registered
+from pushkit_cli.cli.options import TYPE_NAME, environments, file_bytes, json_option
+from pushkit_cli.cli.registered import said
 from pushkit_cli.cli.render import Terminal
-from pushkit_cli.cli.text import short_token
 from pushkit_cli.errors import ExitCode, UsageError
 
-if TYPE_CHECKING:
-    from pushkit_cli.engine.registered import Item
-
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
-_KINDS = ("app", "key", "device", "export-token")
 _WORLDS = tuple(str(one) for one in Environment)
 _ENVIRONMENTS = (*_WORLDS, "both")
 _DATASETS = ("delivery", "broadcast-app", "broadcast-channel")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
 _team = click.option("--team-id", metavar="ID", help="Ten characters, under Membership.")
 _key_id = click.option("--key-id", metavar="ID", help="Else from the file's name, AuthKey_ID.p8.")
+_local = click.option(
+    "--local",
+    "is_local",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Make it known to the local APNs, and keep nothing that signs.",
+)
 _replace = click.option(
     "--replace",
     "replacing",
@@ -38,6 +41,10 @@ def command() -> None:
     """Register keys, apps, devices and export tokens."""
 
 
+for _one in (registered.listing, registered.show, registered.remove):
+    command.add_command(_one)
+
+
 @command.command("key", epilog="Example: pushkit register key AuthKey_ABC123DEFG.p8 --team-id T")
 @click.argument("file", type=_FILE)
 @_team
@@ -45,26 +52,39 @@ def command() -> None:
 @click.option("--env", type=click.Choice(_ENVIRONMENTS), default="both", show_default=True)
 @click.option("--topic", "topics", multiple=True, allow_from_autoenv=False, metavar="BUNDLE_ID",
     help="An app of a topic-specific key; none for a team-scoped one.")  # fmt: skip
+@click.option("--related", metavar="ID",
+    help="With --local: the key that a topic-specific key rotates with.")  # fmt: skip
+@_local
 @_replace
 @json_option
 @click.pass_obj
 def key(terminal: Terminal, /, file: Path, team_id: str | None, key_id: str | None, env: str,
-        topics: tuple[str, ...], replacing: bool) -> int:  # fmt: skip
-    """Keep a signing key (FILE.p8, or - for standard input) after checking it."""
+        topics: tuple[str, ...], related: str | None, is_local: bool, replacing: bool
+        ) -> int:  # fmt: skip
+    """Keep a signing key (FILE.p8, or - for standard input) after checking it.
+
+    With --local the local APNs verifies provider tokens with it; FILE may be its public half.
+    """
     from pushkit_cli.engine.registering import register_key
 
+    if is_local:
+        scope = register_local.scope(env, topics, related)
+        owner = _needed(team_id, "--team-id")
+        return register_local.key(terminal, file, owner, key_id, scope, replacing=replacing)
+    if related is not None:
+        raise UsageError("--related is for the local APNs", hint="add --local")
     drawer = terminal.setting().cabinet().drawer
     named, change = register_key(
         drawer,
-        _bytes(file),
+        file_bytes(file),
         name=None if str(file) == "-" else file,
         team_id=_needed(team_id, "--team-id"),
         key_id=key_id,
-        environments=_environments(env),
+        environments=environments(env),
         topics=topics,
         replacing=replacing,
     )
-    return _said(terminal, "key", named, change)
+    return said(terminal, "key", named, change)
 
 
 @command.command("app", epilog="Example: pushkit register app com.example.app --team-id T --key K")
@@ -76,28 +96,30 @@ def key(terminal: Terminal, /, file: Path, team_id: str | None, key_id: str | No
 @click.option("--cert-key", type=_FILE, help="Its key, where it stands in a file of its own.")
 @click.option("--password-file", type=_FILE, help="Its password, in a file.")
 @click.option("--env", type=click.Choice(_ENVIRONMENTS), default="both", show_default=True)
+@_local
 @_replace
 @json_option
 @click.pass_obj
-def app(terminal: Terminal, /, bundle_id: str, env: str, replacing: bool, **given: Any) -> int:
-    """Register an app: what signs for it, or nothing more than its name for the emulator."""
-    from pushkit_cli.engine import emulated
-    from pushkit_cli.engine.registering import Change, check_bundle_id, register_app
+def app(terminal: Terminal, /, bundle_id: str, env: str, is_local: bool, replacing: bool,
+        **given: Any) -> int:  # fmt: skip
+    """Register an app: what signs for it, or nothing more than its name for the emulator.
+
+    With --local it is the emulator's app of the team that --team-id names.
+    """
+    from pushkit_cli.engine.registering import check_bundle_id, register_app
 
     check_bundle_id(bundle_id)
-    if not any(given.values()):
-        changed = emulated.register_app(terminal.setting().cabinet().home, bundle_id)
-        done = Change.registered if changed else Change.unchanged
-        return _said(terminal, "app", bundle_id, done, environment="local")
+    if is_local or not any(given.values()):
+        return register_local.app(terminal, bundle_id, given, replacing=replacing)
     drawer = terminal.setting().cabinet().drawer
     change = register_app(
         drawer,
         bundle_id,
         _material(given),
-        environments=_environments(env),
+        environments=environments(env),
         replacing=replacing,
     )
-    return _said(terminal, "app", bundle_id, change)
+    return said(terminal, "app", bundle_id, change)
 
 
 @command.command("device", epilog="Example: pushkit register device bob --app com.example.app "
@@ -134,7 +156,7 @@ def _emulated(terminal: Terminal, name: str, given: dict[str, Any]) -> int:
     from pushkit_cli.engine.registering import Change, check_bundle_id
 
     changed, tokens = emulated.register_device(
-        terminal.setting().cabinet().home,
+        terminal.setting(),
         name,
         app=check_bundle_id(given["app"]),
         platform=given["platform"],
@@ -142,7 +164,7 @@ def _emulated(terminal: Terminal, name: str, given: dict[str, Any]) -> int:
         types=tuple(_kind(one) for one in given["kinds"]),
     )
     done = Change.registered if changed else Change.unchanged
-    code = _said(terminal, "device", name, done, environment="local", tokens=tokens)
+    code = said(terminal, "device", name, done, environment="local", tokens=tokens)
     if not terminal.as_json:
         for kind, value in tokens.items():
             terminal.data(f"  {kind}  {value}")
@@ -168,7 +190,7 @@ def _recorded(terminal: Terminal, name: str, token: str, given: dict[str, Any]) 
         tokens={_kind(given["kinds"][0]): token},
         replacing=given["replacing"],
     )
-    return _said(terminal, "device", name, change, token_fp=fingerprint(token))
+    return said(terminal, "device", name, change, token_fp=fingerprint(token))
 
 
 @command.command("use-key", epilog="Example: pushkit register use-key K --team-id T --env sandbox")
@@ -191,7 +213,7 @@ def use_key(terminal: Terminal, /, key_id: str, team_id: str | None, env: str) -
         environment=Environment(env),
     )
     for name in apps:
-        _said(terminal, "app", name, Change.registered, key_id=key_id, environment=env)
+        said(terminal, "app", name, Change.registered, key_id=key_id, environment=env)
     if not apps:
         terminal.warn(f"no app of team {team_id} is registered: nothing changed")
     return ExitCode.DONE
@@ -211,70 +233,17 @@ def export_token(
     """Keep a data export token; it is read from a file or a hidden prompt, never an argument."""
     from pushkit_cli.engine.registering import check_bundle_id, register_export_token
 
-    raw = terminal.ask_secret("Data export token") if token_file is None else _bytes(token_file)
+    raw = terminal.ask_secret("Data export token") if token_file is None else file_bytes(token_file)
     drawer = terminal.setting().cabinet().drawer
     change = register_export_token(drawer, check_bundle_id(app), dataset, raw, replacing=replacing)
-    return _said(terminal, "export-token", f"{app}/{dataset}", change)
-
-
-@command.command("list", epilog="Example: pushkit register list")
-@json_option
-@click.pass_obj
-def listing(terminal: Terminal, /) -> int:
-    """List everything that is registered."""
-    from pushkit_cli.engine.registered import items
-
-    found = items(terminal.setting())
-    for item in found:
-        _shown(terminal, item, whole=False)
-    if not found:
-        terminal.say("nothing is registered; `pushkit listen` needs nothing")
-    return ExitCode.DONE
-
-
-@command.command("show", epilog="Example: pushkit register show app com.example.app")
-@click.argument("kind", type=click.Choice(_KINDS))
-@click.argument("name")
-@json_option
-@click.pass_obj
-def show(terminal: Terminal, /, kind: str, name: str) -> int:
-    """Show one thing; no secret is part of it."""
-    from pushkit_cli.engine.registered import find
-
-    _shown(terminal, find(terminal.setting(), kind, name), whole=True)
-    return ExitCode.DONE
-
-
-@command.command("remove", epilog="Example: pushkit register remove key ABC123DEFG")
-@click.argument("kind", type=click.Choice(_KINDS))
-@click.argument("name")
-@json_option
-@click.pass_obj
-def remove(terminal: Terminal, /, kind: str, name: str) -> int:
-    """Remove a thing and every copy of its secrets."""
-    from pushkit_cli.engine import registered
-    from pushkit_cli.engine.registering import Change
-
-    cabinet = terminal.setting().cabinet()
-    registered.remove(terminal.setting(), cabinet, kind, name)
-    return _said(terminal, kind, name, Change.removed)
-
-
-def _bytes(path: Path) -> bytes:
-    if str(path) == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{path} cannot be read: {reason}", hint="check the path") from error
+    return said(terminal, "export-token", f"{app}/{dataset}", change)
 
 
 def _material(given: dict[str, Any]) -> Any:
     from pushkit_cli.engine.registering import Material
 
     def with_bytes(path: Path | None) -> tuple[Path, bytes] | None:
-        return None if path is None else (path, _bytes(path))
+        return None if path is None else (path, file_bytes(path))
 
     password = given["password_file"]
     cert_key = given["cert_key"]
@@ -283,8 +252,8 @@ def _material(given: dict[str, Any]) -> Any:
         key_id=given["key_id"],
         key=with_bytes(given["key_file"]),
         certificate=with_bytes(given["cert"]),
-        certificate_key=None if cert_key is None else _bytes(cert_key),
-        password=None if password is None else _bytes(password).strip(b"\r\n"),
+        certificate_key=None if cert_key is None else file_bytes(cert_key),
+        password=None if password is None else file_bytes(password).strip(b"\r\n"),
     )
 
 
@@ -294,10 +263,6 @@ def _needed(value: str | None, option: str) -> str:
     return value
 
 
-def _environments(word: str) -> tuple[Environment, ...]:
-    return tuple(Environment) if word == "both" else (Environment(word),)
-
-
 def _kind(word: str) -> PushType:
     try:
         return PushType(word)
@@ -305,44 +270,3 @@ def _kind(word: str) -> PushType:
         raise UsageError(
             f"no push type is called {word}", hint=f"known are {', '.join(PushType)}"
         ) from error
-
-
-def _said(terminal: Terminal, kind: str, name: str, change: Any, **facts: Any) -> int:
-    if terminal.as_json:
-        body = {"v": 1, "event": str(change), "kind": kind, "name": name, **facts}
-        terminal.object(body)
-    else:
-        terminal.data(f"{change}  {kind}  {terminal.show(name)}")
-    return ExitCode.DONE
-
-
-def _shown(terminal: Terminal, item: "Item", *, whole: bool) -> None:
-    facts = dict(item.facts)
-    tokens = facts.pop("tokens", {})
-    if terminal.as_json:
-        terminal.object(_object(item, facts, tokens))
-        return
-    short = {kind: short_token(one, ascii_only=terminal.ascii_only) for kind, one in tokens.items()}
-    pairs = {**facts, **short}
-    words = [f"{name} {terminal.show(str(value))}" for name, value in pairs.items() if value]
-    first = f"{item.kind:<12}  {terminal.show(item.name)}"
-    if not whole:
-        terminal.data("  ".join([first, *words]))
-        return
-    for line in (first, *(f"  {word}" for word in words)):
-        terminal.data(line)
-
-
-def _object(item: "Item", facts: dict[str, Any], tokens: dict[str, str]) -> dict[str, Any]:
-    return {
-        "v": 1,
-        "event": "item",
-        "kind": item.kind,
-        "name": item.name,
-        "origin": item.origin,
-        **facts,
-        "tokens": {
-            kind: {"token": short_token(one, ascii_only=True), "token_fp": fingerprint(one)}
-            for kind, one in tokens.items()
-        },
-    }

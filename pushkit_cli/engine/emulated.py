@@ -1,13 +1,14 @@
 """The kept world, stepped by a command while nobody listens on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.emulator.moves import Input, Install, Register
-from pushkit_cli.emulator.state import App, Device, DeviceToken
+from pushkit_cli.emulator.state import App, Device, DeviceToken, State
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine import local, ready
+from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.stage import Stage
 from pushkit_cli.errors import ConfigError, UsageError
 from pushkit_cli.phone.registry import OS_VERSIONS, PLATFORMS, environments, token_types
@@ -32,13 +33,33 @@ def kept_world(home: Home) -> Iterator[Stage]:
         yield Stage(World(database.rows()), database, lambda _: None)
 
 
-def register_app(home: Home, bundle_id: str) -> bool:
-    """Make an app known to the emulator; whether that changed anything."""
-    return _applied(home, [Register(record=App(bundle_id=bundle_id, team_id=local.TEAM_ID))])
+def change(setting: Setting, orders: Sequence[Input]) -> bool:
+    """Carry orders out; whether anything changed."""
+    with kept_world(setting.cabinet().home) as stage:
+        before = dict(stage.world.state.records)
+        stage.apply(orders)
+        return before != stage.world.state.records
+
+
+def state(setting: Setting) -> State:
+    """What the emulator knows, as it was last committed; reading needs no lock."""
+    if not (setting.home / NAME).exists():
+        return State()
+    database = EmulatorDb(Home(setting.home))
+    try:
+        return World(database.rows()).state
+    finally:
+        database.close()
 
 
 def register_device(
-    home: Home, name: str, *, app: str, platform: str, os: str | None, types: tuple[PushType, ...]
+    setting: Setting,
+    name: str,
+    *,
+    app: str,
+    platform: str,
+    os: str | None,
+    types: tuple[PushType, ...],
 ) -> tuple[bool, dict[PushType, str]]:
     """Make a device with an app; whether that changed anything, and its sandbox tokens.
 
@@ -56,50 +77,16 @@ def register_device(
             hint=f"it has {', '.join(able)}",
         )
     record = Device(name=name, platform=platform, os=os or OS_VERSIONS[platform])
-    changed = _applied(
-        home,
-        [
-            Register(record=App(bundle_id=app, team_id=local.TEAM_ID)),
-            Register(record=record),
-            Install(device=name, bundle_id=app),
-        ],
+    owner = state(setting).app(app) or App(bundle_id=app, team_id=local.TEAM_ID)
+    changed = change(
+        setting,
+        [Register(record=owner), Register(record=record), Install(device=name, bundle_id=app)],
     )
     tokens = {
         token.type: token.token
-        for token in _tokens(home, name)
-        if token.bundle_id == app
+        for token in state(setting).all_of(DeviceToken)
+        if (token.device, token.bundle_id) == (name, app)
         and token.environment is environments(app)[0]
         and (not types or token.type in types)
     }
     return changed, tokens
-
-
-def listed(home: Home) -> tuple[list[str], list[str]]:
-    """Apps and devices the emulator knows."""
-    if not (home.path / NAME).exists():
-        return [], []
-    state = _read(home)
-    return (
-        [app.bundle_id for app in state.state.all_of(App)],
-        [device.name for device in state.state.all_of(Device)],
-    )
-
-
-def _applied(home: Home, inputs: list[Input]) -> bool:
-    with kept_world(home) as stage:
-        before = dict(stage.world.state.records)
-        stage.apply(inputs)
-        return before != stage.world.state.records
-
-
-def _tokens(home: Home, name: str) -> list[DeviceToken]:
-    return [one for one in _read(home).state.all_of(DeviceToken) if one.device == name]
-
-
-def _read(home: Home) -> World:
-    """The state as it was last committed; reading needs no lock."""
-    database = EmulatorDb(home)
-    try:
-        return World(database.rows())
-    finally:
-        database.close()

@@ -184,17 +184,28 @@ def given_key(path: Path, *, team_id: str, key_id: str | None) -> ProviderKey:
         pem = path.read_bytes()
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}", hint="check --key") from error
+    return key_in(pem, file=path, team_id=team_id, key_id=key_id)
+
+
+def key_in(pem: bytes, *, file: Path | None, team_id: str, key_id: str | None) -> ProviderKey:
+    """A key in PEM, private or public; its id is said, or stands in the file's name.
+
+    Raises CredentialError for what is no P-256 key, or where no key id is to be had.
+    """
+    place = "the key" if file is None else str(file)
     try:
         public = public_pem_of(pem)
     except ValueError as error:
-        raise CredentialError(f"{path}: {error}", hint="--key takes AuthKey_<id>.p8") from error
-    named = key_id or key_id_of(path)
+        raise CredentialError(
+            f"{place}: {error}", hint="it must be AuthKey_<id>.p8 from Apple, or its public half"
+        ) from error
+    named = key_id or (None if file is None else key_id_of(file))
     if named is None:
         raise CredentialError(
-            f"{path} does not name its key id",
+            f"{place} does not name its key id",
             hint="say it with --key-id, or name it AuthKey_ID.p8",
         )
-    private = path.absolute() if b"PRIVATE KEY" in pem else None
+    private = file.absolute() if file is not None and b"PRIVATE KEY" in pem else None
     return ProviderKey(team_id=team_id, key_id=named, file=private, public_pem=public)
 
 

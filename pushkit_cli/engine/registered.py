@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pushkit_cli.apns.push import Environment
+from pushkit_cli.emulator.state import App, Device, SigningKey, State
 from pushkit_cli.engine import emulated
 from pushkit_cli.engine.registering import certificate_name
 from pushkit_cli.engine.setting import Cabinet, Setting
 from pushkit_cli.errors import UsageError
 from pushkit_cli.store.book import Book
-from pushkit_cli.store.files import Home
 
 KINDS = ("app", "key", "device", "export-token")
 
@@ -38,7 +38,7 @@ def items(setting: Setting, *, with_emulated: bool = True) -> list[Item]:
             for app, dataset in drawer.export_tokens()
         ]
     if with_emulated and setting.home.is_dir():
-        found += _emulated(Home(setting.home))
+        found += _emulated(emulated.state(setting))
     return found
 
 
@@ -85,21 +85,35 @@ def _of_book(book: Book) -> list[Item]:
     return [*apps, *keys, *devices]
 
 
-def _emulated(home: Home) -> list[Item]:
-    apps, devices = emulated.listed(home)
-    known = [("app", name) for name in apps] + [("device", name) for name in devices]
+def _emulated(known: State) -> list[Item]:
+    found = [
+        *(("app", app.bundle_id, {"team_id": app.team_id}) for app in known.all_of(App)),
+        *(("key", key.key_id, _scope(key)) for key in known.all_of(SigningKey)),
+        *(("device", device.name, {}) for device in known.all_of(Device)),
+    ]
     return [
-        Item(kind=kind, name=name, facts={"environment": "local"}, origin="emulator")
-        for kind, name in known
+        Item(kind=kind, name=name, facts={"environment": "local", **facts}, origin="emulator")
+        for kind, name, facts in found
     ]
 
 
-def find(setting: Setting, kind: str, name: str) -> Item:
-    """One thing. Raises UsageError where it is not registered."""
-    for item in items(setting):
-        if (item.kind, item.name) == (kind, name):
-            return item
-    have = [item.name for item in items(setting) if item.kind == kind]
+def _scope(key: SigningKey) -> dict[str, Any]:
+    both = ", ".join(Environment)
+    return {
+        "team_id": key.team_id,
+        "environments": both if key.environment is None else str(key.environment),
+        "topics": ", ".join(key.topics or ()) or "every app of the team",
+        "related": key.related,
+    }
+
+
+def find(setting: Setting, kind: str, name: str) -> list[Item]:
+    """What goes by a name: the emulator's beside one's own. Raises UsageError: nothing does."""
+    every = items(setting)
+    found = [item for item in every if (item.kind, item.name) == (kind, name)]
+    if found:
+        return found
+    have = [item.name for item in every if item.kind == kind]
     raise UsageError(
         f"no {kind} {name} is registered", hint=f"registered: {', '.join(have) or 'none'}"
     )
@@ -140,7 +154,9 @@ def _unknown(kind: str, name: str, setting: Setting) -> UsageError:
     if have and have[0].origin == "emulator":
         return UsageError(
             f"{name} belongs to the emulator, which keeps what it has seen",
-            hint=f"start afresh with --ephemeral, or move {setting.home / 'emulator.db'} away",
+            hint="--local revokes it there"
+            if kind == "key"
+            else f"start afresh with --ephemeral, or move {setting.home / 'emulator.db'} away",
         )
     if have and have[0].origin == "project":
         return UsageError(

@@ -77,7 +77,7 @@ def register_key(
         elif before == entry and kept.public_pem == public:
             return book, Change.unchanged
         else:
-            _may_replace("key", key_id, replacing)
+            may_replace("key", key_id, replacing)
             done = Change.replaced
         drawer.put_key(key_id, private_pem=pem, public_pem=public)
         return replace(book, keys={**book.keys, key_id: entry}), done
@@ -127,7 +127,7 @@ def register_app(
     credentials = _credentials(drawer, bundle_id, material, environments, found)
     clashes = _clashes(drawer, bundle_id, material.team_id, credentials, found)
     if clashes:
-        _may_replace("app", bundle_id, replacing)
+        may_replace("app", bundle_id, replacing)
     _keep_key(drawer, material, replacing=replacing)
 
     def change(book: Book) -> tuple[Book, Change]:
@@ -278,7 +278,7 @@ def register_device(
             return book, Change.unchanged
         clash = before is not None and (not same or any(k in old for k in tokens))
         if clash:
-            _may_replace("device", name, replacing)
+            may_replace("device", name, replacing)
         entry = DeviceEntry(
             app=app,
             environment=environment,
@@ -340,7 +340,8 @@ def check_bundle_id(text: str) -> str:
     return text
 
 
-def _may_replace(kind: str, name: str, replacing: bool) -> None:
+def may_replace(kind: str, name: str, replacing: bool) -> None:
+    """Raise ConfigError where something else is in the place and was not to be replaced."""
     if not replacing:
         raise ConfigError(
             f"another {kind} {name} is registered already",
@@ -373,6 +374,6 @@ def register_export_token(
     if kept == text:
         return Change.unchanged
     if kept is not None:
-        _may_replace("export-token", f"{app}/{dataset}", replacing)
+        may_replace("export-token", f"{app}/{dataset}", replacing)
     drawer.put_export_token(app, dataset, text)
     return Change.registered if kept is None else Change.replaced

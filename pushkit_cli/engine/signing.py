@@ -109,7 +109,7 @@ def _from_variables(setting: Setting, *, is_local: bool) -> Signer | None:
     ]
     if missing or team_id is None or key_id is None:
         raise ConfigError(f"{' and '.join(missing)} must be set beside the key", hint=_STATELESS)
-    _check_ids(team_id, key_id)
+    check_ids(team_id, key_id)
     if pem is not None:
         raw = _pem(pem)
         return Signer(
@@ -119,7 +119,7 @@ def _from_variables(setting: Setting, *, is_local: bool) -> Signer | None:
     return _of_file(file, team_id=team_id, key_id=key_id)
 
 
-def _check_ids(team_id: str, key_id: str) -> None:
+def check_ids(team_id: str, key_id: str) -> None:
     """Refuse what can be no id; those of a local listener may be of any length."""
     for what, value in (("team id", team_id), ("key id", key_id)):
         if not _ID.fullmatch(value):
@@ -141,7 +141,7 @@ def _pem(text: str) -> bytes:
 
 def _of_file(file: Path, *, team_id: str, key_id: str) -> Signer:
     """A key in a file; its public half stands beside a file that this program wrote."""
-    _check_ids(team_id, key_id)
+    check_ids(team_id, key_id)
     stem = file.stem
     named = stem.removeprefix("AuthKey_") if stem.startswith("AuthKey_") else None
     beside = file.parent / f"{key_id}.pub"

@@ -169,7 +169,7 @@ def test_a_password_that_is_not_needed_does_no_harm(tmp_path: Path) -> None:
     [
         ({"days": -1}, "the certificate ended on 2"),
         ({"app": "com.example.other"}, "is for com.example.other, not for com.example.app"),
-        ({"app": "x", "topics": ("com.example.b.voip",)}, "is for com.example.b, x"),
+        ({"app": "y", "topics": ("com.example.b.voip", "x")}, "is for com.example.b, x"),
     ],
 )
 def test_a_certificate_that_is_of_no_use_is_refused(

@@ -34,6 +34,10 @@ class Kept:
     keys: dict[str, ec.EllipticCurvePrivateKey]
 
     @property
+    def client_ca(self) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.trust.client_ca_file.read_bytes())
+
+    @property
     def root_pem(self) -> bytes:
         return self.trust.ca_file.read_bytes()
 
@@ -47,6 +51,8 @@ class Kept:
         below = x509.load_pem_x509_certificate(self.leaf.chain_pem)
         for key in self.keys.values():
             yield Forger(root=root, below=below, key=key)
+        key = self.keys["local/client-ca.key 0"]
+        yield Forger(root=self.client_ca, below=self.client_ca, key=key)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -82,8 +88,9 @@ def judge(request: pytest.FixtureRequest, tmp_path: Path) -> Judge:
     return Judge(name, tmp_path)
 
 
-def test_the_keys_kept_are_two(kept: Kept) -> None:
-    assert sorted(kept.keys) == ["local/AuthKey_LOCALKEY01.p8 0", "local/server.key 0"]
+def test_the_keys_kept_are_three(kept: Kept) -> None:
+    names = ("local/AuthKey_LOCALKEY01.p8 0", "local/client-ca.key 0", "local/server.key 0")
+    assert sorted(kept.keys) == sorted(names)
     said = sum(data.count(b"PRIVATE KEY-----") for data in _files(kept.folder).values())
     assert said == 2 * len(kept.keys)
     store = pkcs12.load_pkcs12(kept.trust.truststore_file.read_bytes(), TRUSTSTORE_PASSWORD)
@@ -91,11 +98,11 @@ def test_the_keys_kept_are_two(kept: Kept) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")  # of one of the system's roots
-def test_no_key_kept_is_that_of_a_ca(kept: Kept) -> None:
+def test_no_key_kept_is_that_of_a_ca_but_the_one_that_no_client_reads(kept: Kept) -> None:
     ours = {key.public_key().public_numbers() for key in kept.keys.values()}
     seen = 0
     for name, data in _files(kept.folder).items():
-        if not name.endswith(".pem"):
+        if not name.endswith(".pem") or name == "local/client-ca.pem":
             continue
         for certificate in x509.load_pem_x509_certificates(data):
             held = certificate.public_key()
@@ -107,6 +114,39 @@ def test_no_key_kept_is_that_of_a_ca(kept: Kept) -> None:
                 assert not signs.key_cert_sign
                 seen += 1
     assert seen > 1
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # of one of the system's roots
+def test_nothing_that_a_client_trusts_holds_the_authority_of_client_certificates(
+    kept: Kept,
+) -> None:
+    store = pkcs12.load_pkcs12(kept.trust.truststore_file.read_bytes(), TRUSTSTORE_PASSWORD)
+    read_by_clients = [
+        *(entry.certificate for entry in store.additional_certs),
+        *x509.load_pem_x509_certificates(kept.root_pem),
+        *x509.load_pem_x509_certificates(kept.trust.ca_bundle_file.read_bytes()),
+        *x509.load_pem_x509_certificates(kept.leaf.chain_pem),
+    ]
+    assert kept.client_ca not in read_by_clients
+    assert x509.load_pem_x509_certificate(kept.root_pem) in read_by_clients
+    held = kept.client_ca.public_key()
+    assert isinstance(held, ec.EllipticCurvePublicKey)
+    assert held.public_numbers() in {
+        key.public_key().public_numbers() for key in kept.keys.values()
+    }
+
+
+@pytest.mark.parametrize("forge", WAYS.values(), ids=WAYS)
+def test_nor_does_it_vouch_for_a_host_for_those_who_trust_it_by_mistake(
+    forge: Callable[[Forger, Shape], Leaf], judge: Judge, kept: Kept, owner: Forger
+) -> None:
+    thief = Forger(
+        root=kept.client_ca, below=kept.client_ca, key=kept.keys["local/client-ca.key 0"]
+    )
+    trusted = kept.trust.client_ca_file.read_bytes()
+    questions = [(forge(thief, shape), trusted) for shape in SHAPES.values()]
+    controls = [(forge(owner, shape), pem_of(owner.root)) for shape in SHAPES.values()]
+    _see(judge, questions, controls)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
