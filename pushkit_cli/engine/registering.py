@@ -65,7 +65,8 @@ def register_key(
         ) from error
     if b"PRIVATE KEY" not in pem:
         raise CredentialError(
-            f"{name or 'the key'}: it is a public key", hint="register the private AuthKey_….p8"
+            f"{name or 'the key'}: it is a public key",
+            hint="register the private AuthKey_….p8; --local takes either half",
         )
     entry = KeyEntry(team_id=team_id, environments=environments, topics=topics)
 
