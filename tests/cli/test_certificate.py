@@ -9,9 +9,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
 from pushkit_cli.apns.message import Outcome, Reply, Request, to_request
-from pushkit_cli.apns.push import Push
+from pushkit_cli.apns.push import Push, PushType
 from pushkit_cli.cli.certificate import _KINDS
-from pushkit_cli.engine.listener import Options, Running, running
+from pushkit_cli.engine.listener import Options, Running, TokenSpec, running
 from pushkit_cli.errors import CredentialError, PushkitError, StoreError
 from pushkit_cli.net.client_authority import KINDS, issue, new_client_authority
 from pushkit_cli.net.client_certs import facts_in
@@ -200,6 +200,24 @@ def test_mdm_and_wallet_are_pushed_to_without_a_header(home: Path, told: Told) -
             assert push(up, shown, token, production=True) == (200, None)
             assert push(up, shown, token) == (403, "BadCertificateEnvironment")
     assert [one["app"] for one in told.named("delivered")] == [MDM, PASS]
+
+
+def test_a_token_of_fixtures_goes_to_the_app_that_can_have_it(home: Path, told: Told) -> None:
+    given = (
+        TokenSpec(device=None, type=PushType.mdm, token="ab" * 32),
+        TokenSpec(device="watch", type=PushType.complication, token="cd" * 32),
+    )
+    options = Options(home=home, apps=(MDM, APP), tokens=given, port=0, production_port=0)
+    with running(options, told.append) as up:
+        assert token_of(up, MDM, "mdm", "production") == "ab" * 32
+        assert token_of(up, APP, "complication") == "cd" * 32
+        shown = certificate("mdm", "--app", MDM)
+        assert push(up, shown, "ab" * 32, production=True) == (200, None)
+
+
+def test_a_token_for_mdm_needs_its_topic() -> None:
+    done = here("listen", "--port", "0", "--token", f"mdm={'ab' * 32}")
+    assert "--app com.apple.mgmt.External.UUID" in failed(done, 2)
 
 
 def test_send_signs_with_a_registered_certificate_that_the_listener_takes(

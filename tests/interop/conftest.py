@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pushkit_cli.store.files import Home
 from tests.interop.curl import Curl
 from tests.interop.listening import (
     APP,
+    MDM,
     OTHER_APP,
     OTHER_KEY,
     OTHER_TEAM,
+    PASS,
     SECOND_KEY,
     Listener,
     listening,
@@ -96,9 +97,9 @@ def listener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listener]:
     with listening(folder, "--app", OTHER_APP, "--team-id", OTHER_TEAM, "--key-id", OTHER_KEY):
         pass
     with listening(folder, "--app", APP, "--key-id", SECOND_KEY) as before:
-        home = Path(before.ready["home"])
-    prepare(Home(home))
-    with listening(folder, "--app", APP) as found:
+        pass
+    prepare(before)
+    with listening(folder, "--app", APP, "--app", MDM, "--app", PASS) as found:
         yield found
 
 

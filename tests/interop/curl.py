@@ -158,6 +158,11 @@ def options(*words: str) -> Change:
     return lambda ask, _: replace(ask, options=(*ask.options, *words))
 
 
+def certificate(*words: str) -> Change:
+    """A test client certificate, as `pushkit certificate` makes it for these words."""
+    return lambda ask, listener: options("--cert", listener.certificate(*words))(ask, listener)
+
+
 def method(name: str) -> Change:
     """Another method, and no body."""
     return lambda ask, _: replace(ask, body=None, options=(*ask.options, "-X", name))

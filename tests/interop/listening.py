@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -12,9 +13,8 @@ from typing import Any
 
 from pushkit_cli.apns import token
 from pushkit_cli.apns.facts import TokenState
-from pushkit_cli.apns.push import Environment
 from pushkit_cli.emulator.moves import Install, Register
-from pushkit_cli.emulator.state import Device, DeviceToken, SigningKey, to_row
+from pushkit_cli.emulator.state import Device, DeviceToken, to_row
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine.local import ensure_key
 from pushkit_cli.engine.ready import LOCK_FILE
@@ -24,6 +24,7 @@ from pushkit_cli.store.files import Home
 from tests.interop.processes import PUSHKIT, answers, child, environment, until
 
 APP, OTHER_APP = "com.example.app", "com.example.other"
+MDM, PASS = "com.apple.mgmt.External.5b3a0f6e-6f0c-4f3d-9b53-0f2f2c1c7a11", "pass.com.example.card"
 TEAM, KEY = "LOCALTEAM0", "LOCALKEY01"
 SECOND_KEY = "SECONDKEY1"
 OTHER_TEAM, OTHER_KEY = "OTHERTEAM1", "OTHERKEY01"
@@ -43,12 +44,12 @@ class Scoped(StrEnum):
     OTHER_APP = "OTHERSKEY1"
 
 
-_SCOPES: Mapping[Scoped, Mapping[str, Any]] = {
-    Scoped.SANDBOX: {"environment": Environment.SANDBOX},
-    Scoped.PRODUCTION: {"environment": Environment.PRODUCTION},
-    Scoped.APP: {"topics": (APP,), "related": Scoped.RELATED},
-    Scoped.RELATED: {"topics": (APP,)},
-    Scoped.OTHER_APP: {"topics": (f"{APP}.other",)},
+_SCOPES: Mapping[Scoped, tuple[str, ...]] = {
+    Scoped.SANDBOX: ("--env", "sandbox"),
+    Scoped.PRODUCTION: ("--env", "production"),
+    Scoped.APP: ("--env", "sandbox", "--topic", APP, "--related", Scoped.RELATED),
+    Scoped.RELATED: ("--env", "sandbox", "--topic", APP),
+    Scoped.OTHER_APP: ("--env", "sandbox", "--topic", f"{APP}.other"),
 }
 _STATES = {EXPIRED_PHONE: TokenState.EXPIRED, WIPED_PHONE: TokenState.UNREGISTERED}
 
@@ -62,6 +63,7 @@ class Listener:
     log: Path
     env: Mapping[str, str]
     _minted: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
+    _certificates: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     @property
     def ca_file(self) -> str:
@@ -97,6 +99,21 @@ class Listener:
                 file.read_bytes(), team_id=team_id, key_id=key_id, now=time.time() - age_s
             )
         return self._minted[words]
+
+    def certificate(self, *words: str) -> str:
+        """Where a test client certificate stands: the same again for the same words."""
+        if words not in self._certificates:
+            out = self.events.with_name(f"client-{len(self._certificates)}.pem")
+            self.command("certificate", *words, "--out", str(out))
+            self._certificates[words] = str(out)
+        return self._certificates[words]
+
+    def command(self, *words: str) -> None:
+        """A command on the home of this listener, which has to end well."""
+        done = subprocess.run(
+            [PUSHKIT, *words], env=dict(self.env), capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
 
     def push_of(self, apns_id: str) -> dict[str, Any]:
         """The push event with this id, as soon as it is in the file."""
@@ -144,17 +161,14 @@ def listening(folder: Path, *words: str) -> Iterator[Listener]:
     assert not leftovers(folder, ready)
 
 
-def prepare(home: Home) -> None:
-    """Put into a home that knows the app what no command makes yet, while nobody listens on it.
-
-    That is keys of a narrow scope, and phones whose tokens are dead.
-    """
+def prepare(before: Listener) -> None:
+    """Make keys of a narrow scope known while nobody listens, and phones whose tokens are dead."""
+    home = Home(Path(before.ready["home"]))
+    for key_id, scope in _SCOPES.items():
+        file = str(ensure_key(home, team_id=TEAM, key_id=key_id).file)
+        before.command("register", "key", file, "--team-id", TEAM, "--local", *scope)
     with home.lock(LOCK_FILE), closing(EmulatorDb(home)) as database:
         stage = Stage(World(database.rows()), database, lambda _: None)
-        for key_id, scope in _SCOPES.items():
-            public = ensure_key(home, team_id=TEAM, key_id=key_id).public_pem.decode("ascii")
-            key = SigningKey(key_id=key_id, team_id=TEAM, public_pem=public, **scope)
-            stage.apply([Register(record=key)])
         for phone in _STATES:
             known = Register(record=Device(name=phone, platform="ios", os="13.0"))
             stage.apply([known, Install(device=phone, bundle_id=APP)])

@@ -1,4 +1,4 @@
-"""Every verdict that curl can bring about at a listener, as data: what is changed, who refuses."""
+"""Verdicts that curl brings about with a provider token, as data: what is changed, who refuses."""
 
 from dataclasses import dataclass
 
@@ -39,9 +39,6 @@ from tests.interop.spoiling import in_der, reheaded, spoilt
 TOPIC = f"{APP}.voip"
 UUID = "6b29fc40-ca47-1067-b31d-00dd010662da"
 
-NOT_YET = {checks.certificate_elsewhere: "the listener asks for no client certificate"}
-"""The rules that curl cannot reach, because the listener does not offer yet what they need."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -61,7 +58,7 @@ class Row:
     since_ms: int | None = None
 
 
-def _refused(
+def refused(
     answer: str,
     check: Check,
     *,
@@ -70,6 +67,7 @@ def _refused(
     since_ms: int | None = None,
     **rows: Change | tuple[Change, ...],
 ) -> tuple[Row, ...]:
+    """Rows that one check refuses."""
     status, _, reason = answer.partition(" ")
     return tuple(
         Row(
@@ -86,7 +84,8 @@ def _refused(
     )
 
 
-def _accepted(**rows: tuple[Change, ...]) -> tuple[Row, ...]:
+def accepted(**rows: tuple[Change, ...]) -> tuple[Row, ...]:
+    """Rows that nothing refuses."""
     return tuple(Row(name=name.replace("_", " "), changes=row) for name, row in rows.items())
 
 
@@ -105,7 +104,7 @@ _of_other_team = (
 )
 
 REFUSED: tuple[Row, ...] = (
-    *_refused(
+    *refused(
         "400 DuplicateHeaders",
         checks.repeated_header,
         the_same_topic_twice=more(("apns-topic", TOPIC)),
@@ -114,7 +113,7 @@ REFUSED: tuple[Row, ...] = (
         an_unknown_header_twice=more(("x-trace", "1"), ("x-trace", "1")),
         a_header_in_two_cases=more(("X-Trace", "1"), ("x-trace", "2")),
     ),
-    *_refused(
+    *refused(
         "404 BadPath",
         checks.unknown_path,
         the_root=path("/"),
@@ -130,7 +129,7 @@ REFUSED: tuple[Row, ...] = (
         no_slash_in_front=target("3/device/00"),
         a_whole_url=target("https://127.0.0.1/3/device/00"),
     ),
-    *_refused(
+    *refused(
         "405 MethodNotAllowed",
         checks.other_method,
         get=method("GET"),
@@ -139,7 +138,7 @@ REFUSED: tuple[Row, ...] = (
         patch=options("-X", "PATCH"),
         post_in_lower_case=options("-X", "post"),
     ),
-    *_refused(
+    *refused(
         "403 MissingProviderToken",
         checks.no_credential,
         no_authorization=header("authorization", None),
@@ -147,7 +146,7 @@ REFUSED: tuple[Row, ...] = (
         another_scheme=header("authorization", "Basic dXNlcjpwYXNz"),
         bearer_of_nothing=header("authorization", "bearer"),
     ),
-    *_refused(
+    *refused(
         "403 InvalidProviderToken",
         checks.bad_provider_token,
         no_provider_token_at_all=header("authorization", "bearer hello"),
@@ -161,51 +160,51 @@ REFUSED: tuple[Row, ...] = (
         the_key_of_another_team=signed(team_id=OTHER_TEAM, key_id=KEY),
         a_signature_by_another_key=signed(key_id=KEY, by=SECOND_KEY),
     ),
-    *_refused(
+    *refused(
         "403 InvalidProviderToken",
         checks.second_team,
         first=((),),
         a_second_team_on_the_connection=_of_other_team,
     ),
-    *_refused(
+    *refused(
         "403 BadEnvironmentKeyInToken",
         checks.key_elsewhere,
         a_sandbox_key_in_production=(signed(key_id=Scoped.SANDBOX), *_in_production),
         a_production_key_in_the_sandbox=signed(key_id=Scoped.PRODUCTION),
     ),
-    *_refused(
+    *refused(
         "403 UnrelatedKeyIdInToken",
         checks.unrelated_key,
         first=((_apps,),),
         the_key_of_another_app_after_the_apps_own=signed(key_id=Scoped.OTHER_APP),
         the_key_of_the_team_after_the_apps_own=(),
     ),
-    *_refused(
+    *refused(
         "403 UnrelatedKeyIdInToken",
         checks.unrelated_key,
         first=((),),
         the_key_of_the_app_after_the_teams=_apps,
     ),
-    *_refused(
+    *refused(
         "403 ExpiredProviderToken",
         checks.expired_provider_token,
         a_token_of_more_than_an_hour=signed(age_s=3700),
         a_token_of_tomorrow=signed(age_s=-86_400),
     ),
-    *_refused(
+    *refused(
         "403 ExpiredProviderToken",
         checks.wedged_connection,
         first=((signed(age_s=3700),),),
         opened=403,
         a_good_provider_token_after_an_expired_one=(),
     ),
-    *_refused(
+    *refused(
         "429 TooManyProviderTokenUpdates",
         checks.too_many_new_tokens,
         first=((), ()),
         a_second_provider_token_on_the_connection=signed(age_s=60),
     ),
-    *_refused(
+    *refused(
         "400 BadMessageId",
         checks.bad_apns_id,
         no_uuid=header("apns-id", "1"),
@@ -213,7 +212,7 @@ REFUSED: tuple[Row, ...] = (
         a_uuid_in_braces=header("apns-id", f"{{{UUID}}}"),
         an_empty_id=header("apns-id", ""),
     ),
-    *_refused(
+    *refused(
         "400 BadExpirationDate",
         checks.bad_expiration,
         a_word=header("apns-expiration", "soon"),
@@ -221,7 +220,7 @@ REFUSED: tuple[Row, ...] = (
         a_moment_before_1970=header("apns-expiration", "-1"),
         a_date=header("apns-expiration", "2026-11-23T00:00:00Z"),
     ),
-    *_refused(
+    *refused(
         "400 BadPriority",
         checks.bad_priority,
         priority_2=header("apns-priority", "2"),
@@ -229,32 +228,32 @@ REFUSED: tuple[Row, ...] = (
         priority_010=header("apns-priority", "010"),
         priority_high=header("apns-priority", "high"),
     ),
-    *_refused(
+    *refused(
         "400 BadCollapseId",
         checks.long_collapse_id,
         a_collapse_id_of_65_bytes=header("apns-collapse-id", "c" * 65),
         a_collapse_id_of_33_letters_in_66_bytes=header("apns-collapse-id", "é" * 33),
     ),
-    *_refused(
+    *refused(
         "400 MissingDeviceToken",
         checks.no_device_token,
         no_token=path("/3/device/"),
         no_token_and_no_slash=path("/3/device"),
     ),
-    *_refused(
+    *refused(
         "400 PayloadEmpty",
         checks.empty_body,
         an_empty_body=body(b""),
         no_body=(body(None), options("-X", "POST")),
     ),
-    *_refused(
+    *refused(
         "413 PayloadTooLarge",
         checks.large_body,
         a_voip_body_of_5121_bytes=sized(5121),
         an_alert_of_4097_bytes=(*_alert, sized(4097)),
         a_voip_body_of_a_megabyte=sized(2**20),
     ),
-    *_refused(
+    *refused(
         "400 PayloadEmpty",
         checks.malformed_body,
         half_an_object=body(b'{"aps":'),
@@ -262,20 +261,20 @@ REFUSED: tuple[Row, ...] = (
         no_utf8=body(b'{"a":"\xff"}'),
         brackets_deeper_than_a_stack=body(b"[" * 5120),
     ),
-    *_refused(
+    *refused(
         "400 MissingTopic",
         checks.no_topic,
         no_topic=header("apns-topic", None),
         an_empty_topic=header("apns-topic", ""),
     ),
-    *_refused(
+    *refused(
         "400 BadTopic",
         checks.bad_topic,
         two_suffixes=header("apns-topic", f"{TOPIC}.voip"),
         a_topic_with_a_blank=header("apns-topic", "com example"),
         a_topic_of_256_letters=header("apns-topic", "a" * 256),
     ),
-    *_refused(
+    *refused(
         "400 BadDeviceToken",
         checks.bad_device_token,
         an_odd_number_of_digits=device("5f5"),
@@ -285,28 +284,28 @@ REFUSED: tuple[Row, ...] = (
         a_token_of_101_bytes=device("5f" * 101),
         a_token_in_angles=target("/3/device/<5f5f>"),
     ),
-    *_refused(
+    *refused(
         "400 BadDeviceToken",
         checks.unknown_device_token,
         a_token_nobody_was_issued=device("5f" * 32),
         a_production_token=token_of("voip", environment="production"),
         a_sandbox_token_in_production=to("production"),
     ),
-    *_refused(
+    *refused(
         "400 TopicDisallowed",
         checks.foreign_topic,
         an_app_nobody_registered=header("apns-topic", "com.example.nobody.voip"),
         an_app_of_another_team=_of_other_team[1:],
         an_app_the_key_is_not_for=signed(key_id=Scoped.OTHER_APP),
     ),
-    *_refused(
+    *refused(
         "400 DeviceTokenNotForTopic",
         checks.token_of_other_topic,
         the_apps_alert_token=token_of("alert"),
         the_voip_token_for_an_alert=pushing(APP, "alert", "10"),
         the_token_of_another_app=token_of("voip", app=OTHER_APP),
     ),
-    *_refused(
+    *refused(
         "400 InvalidPushType",
         checks.bad_push_type,
         an_alert_on_the_voip_topic=header("apns-push-type", "alert"),
@@ -314,18 +313,18 @@ REFUSED: tuple[Row, ...] = (
         another_case=header("apns-push-type", "VoIP"),
         an_empty_type=header("apns-push-type", ""),
     ),
-    *_refused(
+    *refused(
         "400 BadPriority",
         checks.priority_of_type,
         a_background_push_with_priority_10=(token_of("alert"), pushing(APP, "background", "10")),
     ),
-    *_refused(
+    *refused(
         "410 ExpiredToken",
         checks.expired_device_token,
         since_ms=SINCE_MS[EXPIRED_PHONE],
         a_token_that_has_expired=_on(EXPIRED_PHONE),
     ),
-    *_refused(
+    *refused(
         "410 Unregistered",
         checks.unregistered_device_token,
         since_ms=SINCE_MS[WIPED_PHONE],
@@ -334,7 +333,7 @@ REFUSED: tuple[Row, ...] = (
 )
 
 ACCEPTED: tuple[Row, ...] = (
-    *_accepted(
+    *accepted(
         a_voip_push=(),
         a_voip_body_of_5120_bytes=(sized(5120),),
         an_alert_of_4096_bytes=(*_alert, sized(4096)),

@@ -11,6 +11,7 @@ from pushkit_cli.phone.registry import (
     DEFAULT_DEVICES,
     OS_VERSIONS,
     PLATFORMS,
+    environments,
     issue_token,
     token_types,
 )
@@ -95,3 +96,31 @@ def test_the_tables_of_platforms_agree() -> None:
     assert set(OS_VERSIONS) == set(PLATFORMS)
     assert dict(DEFAULT_DEVICES) == {"iphone": "ios", "watch": "watchos"}
     assert all(platform in PLATFORMS for _, platform in DEFAULT_DEVICES)
+
+
+# What stands in the place of an app
+
+MDM, PASS = "com.apple.mgmt.External.5b3a0f6e-6f0c-4f3d-9b53-0f2f2c1c7a11", "pass.com.example.card"
+
+
+@pytest.mark.parametrize(
+    ("app", "platform", "kinds"),
+    [
+        (MDM, "ios", ["mdm"]),
+        (MDM, "macos", ["mdm"]),
+        (MDM, "watchos", []),
+        (PASS, "ios", ["alert"]),
+        (PASS, "watchos", ["alert"]),
+        (PASS, "macos", []),
+    ],
+)
+def test_an_mdm_topic_and_a_pass_type_have_one_token_where_there_are_such(
+    app: str, platform: str, kinds: list[str]
+) -> None:
+    assert list(token_types(platform, app)) == kinds
+    assert environments(app) == (Environment.PRODUCTION,)
+
+
+def test_any_other_app_has_every_token_in_both_environments() -> None:
+    assert token_types("ios", "com.example.app") == token_types("ios")
+    assert environments("com.example.app") == tuple(Environment)
