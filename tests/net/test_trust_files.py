@@ -9,12 +9,16 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from pushkit_cli.engine import host
 from pushkit_cli.engine.local import TRUSTSTORE_PASSWORD, Trust, ensure_trust
+from pushkit_cli.net.client_authority import ClientAuthority, client_authority_is_good
 from pushkit_cli.net.tls import server_context
 from pushkit_cli.store.files import Home
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 YEAR = timedelta(days=365.25)
-FILES = ["ca-bundle.pem", "ca.pem", "leaves.pem", "lock", "server.key", "server.pem"]
+FILES = [
+    "ca-bundle.pem", "ca.pem", "client-ca.key", "client-ca.pem", "leaves.pem", "lock", "server.key",
+    "server.pem",
+]  # fmt: skip
 MADE = {name: f"local/{name}" for name in FILES if name != "lock"}
 
 
@@ -53,6 +57,11 @@ def _whole(trust: Trust, clock: Clock) -> x509.Certificate:
     assert trust.ca_bundle_file.read_bytes().endswith(b"\n" + root_pem)
     store = pkcs12.load_pkcs12(trust.truststore_file.read_bytes(), TRUSTSTORE_PASSWORD)
     assert [it.certificate for it in store.additional_certs] == [root]
+    clients = ClientAuthority(
+        root_pem=trust.client_ca_file.read_bytes(),
+        key_pem=trust.client_ca_file.with_name("client-ca.key").read_bytes(),
+    )
+    assert client_authority_is_good(clients, now=clock.now)
     return leaf
 
 
@@ -139,7 +148,7 @@ def test_a_crash_in_the_middle_leaves_nothing_half_made(
             except PowerCut:
                 pass
             else:
-                assert done == 6
+                assert done == 8
                 return
         _whole(ensure_trust(home), clock)
     pytest.fail("it never came to an end")
