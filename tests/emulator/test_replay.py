@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushkit_cli.apns.acts import Respond
-from pushkit_cli.apns.facts import Policy
+from pushkit_cli.apns.facts import Certificate, Policy
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.moves import (
@@ -24,18 +24,31 @@ from pushkit_cli.emulator.moves import (
     Put,
     Register,
     Requested,
+    Revoke,
     SetToken,
     Started,
     Tick,
 )
 from pushkit_cli.emulator.push_event import PushEvent
-from pushkit_cli.emulator.state import App, Device, DeviceToken, Handling, Process, from_row, to_row
+from pushkit_cli.emulator.state import (
+    App,
+    Device,
+    DeviceToken,
+    Handling,
+    Process,
+    SigningKey,
+    from_row,
+    to_row,
+)
 from pushkit_cli.emulator.world import World
 from pushkit_cli.phone.registry import PLATFORMS
 from tests.emulator.stage import Stage
-from tests.law import BODY, BUNDLE, NOW, OTHER_TEAM, TEAM, TOKEN, UUID, KeyPair, sized
+from tests.law import BODY, BUNDLE, KEY_ID, NOW, OTHER_TEAM, TEAM, TOKEN, UUID, KeyPair, sized
 
 APPS = (BUNDLE, "com.example.second", "com.example.unknown")
+CERTIFICATE = Certificate(
+    topics=(BUNDLE, f"{BUNDLE}.voip"), environments=frozenset({Environment.SANDBOX}), uid=BUNDLE
+)
 DEVICES = ("iphone", "watch", "ipad", "nobody")
 BODIES = (
     BODY, b"{}", b"", b"[", b"[]", b"\xff", sized(5121),
@@ -105,7 +118,11 @@ class Chance:
         number = self.random.randint(1, 4)
         if self.random.random() < 0.3:
             return Disconnected(connection=number)
-        return Connected(connection=number, environment=self.random.choice([*Environment]))
+        return Connected(
+            connection=number,
+            environment=self.random.choice([*Environment]),
+            certificate=self.random.choice([*[None] * 4, CERTIFICATE]),
+        )
 
     def set_up(self) -> Input:
         pick = self.random.choice
@@ -117,8 +134,14 @@ class Chance:
             Register(record=Device(name=pick(DEVICES[:3]), platform=pick(PLATFORMS), os="26.4")),
             Install(device=name, bundle_id=app),
             SetToken(device=name, bundle_id=app, type=pick([*PushType]), token=token),
+            Revoke(key_id=pick([KEY_ID, *["NOBODYSKEY"] * 9])),
+            *[Register(record=self.key(pick([*[None] * 8, Environment.PRODUCTION])))] * 3,
         ]
         return pick(choices)
+
+    def key(self, environment: Environment | None) -> SigningKey:
+        pem = self.stage.keys.public_pem.decode()
+        return SigningKey(key_id=KEY_ID, team_id=TEAM, public_pem=pem, environment=environment)
 
 
 def play(stage: Stage, chance: Chance) -> set[str]:
@@ -176,10 +199,10 @@ def test_a_world_rebuilt_from_its_puts_is_its_equal_after_every_step(
 def test_chance_meets_every_input_and_every_effect(keys: KeyPair) -> None:
     stage = Stage(keys, policy=Policy(new_tokens=9)).set_up()
     chance = Chance(stage, Random(1))
-    seen = set[str]().union(*(play(stage, chance) for _ in range(600)))
+    seen = set[str]().union(*(play(stage, chance) for _ in range(1500)))
     assert seen >= {
         "Requested", "Connected", "Disconnected", "AppReturned", "Started", "Register", "Install",
-        "SetToken", "Tick", "Put", "Perform", "Emit", "CallApp", "KillApp",
+        "SetToken", "Revoke", "Tick", "Put", "Perform", "Emit", "CallApp", "KillApp",
         "push", "launched", "delivered", "call-reported", "terminated", "warning",
     }  # fmt: skip
 
