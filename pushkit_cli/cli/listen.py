@@ -25,7 +25,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     multiple=True,
     metavar="BUNDLE_ID",
     allow_from_autoenv=False,
-    help="An app on every device; com.example.pushkit where none is named.",
+    help="An app on every device, or in its place an MDM topic or a pass type id; "
+    "com.example.pushkit where none is named.",
 )
 @click.option(
     "--device",

@@ -84,6 +84,8 @@ def connect(
         ) from error
     except (OSError, ValueError) as error:
         plain.close()
+        if _refuses_us(error):
+            raise _refused(error) from error
         raise NotSentError(
             f"{where} did not complete TLS: {_words(error)}", hint="is this an APNs host?"
         ) from error
@@ -135,6 +137,25 @@ def _words(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).lower()
 
 
+_REFUSALS = (
+    *("BAD_CERTIFICATE", "UNSUPPORTED_CERTIFICATE", "CERTIFICATE_REVOKED", "CERTIFICATE_EXPIRED"),
+    *("CERTIFICATE_UNKNOWN", "CERTIFICATE_REQUIRED", "UNKNOWN_CA", "ACCESS_DENIED"),
+)
+"""Alerts by which a server refuses a client certificate (RFC 8446, 6.2)."""
+
+
+def _refuses_us(error: Exception) -> bool:
+    reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+    return isinstance(reason, str) and reason.endswith(_REFUSALS) and "ALERT" in reason
+
+
+def _refused(error: Exception) -> NotSentError:
+    return NotSentError(
+        f"the client certificate was refused: {_words(error)}",
+        hint="has it ended, was it revoked, or does another authority vouch for it?",
+    )
+
+
 class _Drive:
     """One blocking pass: requests go out as the connection has room, outcomes come back."""
 
@@ -146,6 +167,7 @@ class _Drive:
         self._place: dict[int, int] = {}
         self._since: dict[int, float] = {}
         self._done: dict[int, Exchange] = {}
+        self._heard = False
 
     def run(self) -> tuple[Exchange, ...]:
         waiting = iter(range(len(self._requests)))
@@ -182,8 +204,13 @@ class _Drive:
         except TimeoutError:
             self._settle(self._wire.lost("no answer in time"))
         except OSError as error:
+            # With TLS 1.3 we may speak before the server has looked at our certificate; after
+            # such an alert it has read nothing of what we said, and HTTP/2 has no later look.
+            if not self._heard and _refuses_us(error):
+                raise _refused(error) from error
             self._settle(self._wire.lost(f"the connection broke: {_words(error)}"))
         else:
+            self._heard = True
             ended = self._wire.lost("the server closed the connection") if not data else ()
             self._settle(ended or self._wire.receive(data))
 

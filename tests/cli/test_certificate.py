@@ -249,6 +249,19 @@ def test_send_signs_with_the_local_key_where_the_certificate_is_apples(
     assert pushed["auth"]["kind"] == "token"  # type: ignore[index]
 
 
+def test_a_certificate_that_tls_refuses_is_provably_not_sent(
+    listener: Running, tmp_path: Path
+) -> None:
+    file = tmp_path / "theirs.pem"
+    file.write_bytes(_strangers("app", APP)[0])
+    prepared("register", "app", APP, "--team-id", TEAM, "--cert", str(file))
+    words = ("send", "--type", "voip", "--to", "5f" * 32, "--app", APP, "--env", "sandbox",
+             "--endpoint", listener.ready["endpoint"], "-d", "callUUID=1")  # fmt: skip
+    said = failed(here(*words), 5)
+    assert "the client certificate was refused: tlsv1 alert unknown ca" in said
+    assert "does another authority vouch for it?" in said
+
+
 # --client-ca
 
 

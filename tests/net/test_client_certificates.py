@@ -13,8 +13,10 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pushkit_cli.apns.facts import Certificate
+from pushkit_cli.apns.message import Response
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.engine.local import Trust, ensure_client_authority, ensure_trust
+from pushkit_cli.errors import NotSentError
 from pushkit_cli.net.client_authority import (
     KINDS,
     ClientAuthority,
@@ -29,11 +31,14 @@ from pushkit_cli.net.client_certs import (
     read_authorities,
     read_certificate,
 )
+from pushkit_cli.net.sender import Endpoint, exchange
 from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import client_context, server_context
 from pushkit_cli.store.files import Home
+from tests.apns_host import answering
 from tests.net.forger import Issuer, key_id, named, new_key, pem_of, throwaway
 from tests.net.test_server import PATIENCE_S, SANDBOX, House, opened
+from tests.wire.pair import post
 
 NOW = datetime.now(UTC)
 APP, TEAM = "com.example.app", "TEAM123456"
@@ -237,6 +242,22 @@ def test_a_certificate_that_is_not_taken_is_refused_with_an_alert_and_nothing_is
     with caplog.at_level(logging.DEBUG):
         asyncio.run(play())
     assert [one for one in caplog.records if one.levelno > logging.DEBUG] == []
+
+
+@VERSIONS
+@pytest.mark.parametrize("life", [YEAR, timedelta(days=-1)], ids=["of a stranger", "ended"])
+def test_a_sender_knows_that_nothing_was_sent_where_its_certificate_is_refused(
+    version: str, life: timedelta, authority: ClientAuthority, tmp_path: Path
+) -> None:
+    shown = file_of(tmp_path, made(authority, life=life))
+    with answering(tmp_path, lambda _: Response(status=200)) as there:
+        context = client_context(there.ca_file, certificate=(shown, shown))
+        context.maximum_version = ssl.TLSVersion[version]
+        endpoint = Endpoint(host="127.0.0.1", port=there.port)
+        with pytest.raises(NotSentError, match="the client certificate was refused") as caught:
+            exchange(endpoint, context, [post()], timeout=PATIENCE_S)
+        assert there.asked == []
+    assert "revoked" in (caught.value.hint or "")
 
 
 def test_an_authority_below_a_root_is_enough(
