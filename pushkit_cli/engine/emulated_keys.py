@@ -59,11 +59,12 @@ def register_key(
 def register_app(
     setting: Setting, bundle_id: str, team_id: str | None, *, replacing: bool
 ) -> Change:
-    """Make an app known to the emulator; with no team said, its own or the local one."""
+    """Make an app known to the emulator; with no team said, its own or else the listener's."""
     check_bundle_id(bundle_id)
     known = emulated.state(setting)
     before = known.app(bundle_id)
-    team = team_id or (local.TEAM_ID if before is None else before.team_id)
+    listens = (setting.listener() or {}).get("team_id", local.TEAM_ID)
+    team = team_id or (listens if before is None else before.team_id)
     record = App(bundle_id=bundle_id, team_id=team)
     return _kept(setting, known, record, bundle_id, replacing=replacing)
 
