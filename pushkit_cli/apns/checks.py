@@ -251,7 +251,11 @@ def malformed_body(case: Case) -> str | None:
 
 def no_topic(case: Case) -> str | None:
     """There is a topic; a certificate with a single topic implies it."""
-    return None if case.topic else "apns-topic is absent"
+    if case.topic:
+        return None
+    certificate = case.knowledge.credential.certificate
+    several = certificate is not None and len(certificate.topics) > 1
+    return "apns-topic is absent" + (", and the certificate lists several topics" * several)
 
 
 def bad_topic(case: Case) -> str | None:

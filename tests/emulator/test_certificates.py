@@ -69,7 +69,9 @@ def test_a_voip_certificate_is_for_voip_alone_and_implies_its_topic(stage: Stage
 
 def test_of_several_topics_none_is_implied(stage: Stage) -> None:
     asked = stage.request(apns_topic="")
-    assert reason(stage.send(asked, connection=by(stage, APP))) == "MissingTopic"
+    effects = stage.send(asked, connection=by(stage, APP))
+    assert reason(effects) == "MissingTopic"
+    assert "lists several topics" in (pushed(effects).detail or "")
 
 
 def test_a_certificate_of_the_other_environment_is_refused(stage: Stage) -> None:
