@@ -15,7 +15,6 @@ from typing import Any, TextIO
 
 import pytest
 
-from pushkit_cli.store.files import Home
 from tests.interop.clients.table import TABLE, Client
 from tests.interop.listening import APP, KEY, TEAM, Listener, listening, prepare
 from tests.interop.processes import PUSHKIT, until
@@ -178,8 +177,8 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("stage")
     with listening(folder, "--app", APP) as before:
-        home = Path(before.ready["home"])
-    prepare(Home(home))
+        pass
+    prepare(before)
     with listening(folder, "--app", APP) as listener, listener.events.open() as events:
         argv = [str(PUSHKIT), "--json", "env"]
         printed = subprocess.run(argv, env=dict(listener.env), stdout=subprocess.PIPE, check=True)
