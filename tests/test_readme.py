@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
 from pushkit_cli.apns.push import PUSH_TYPES
 from pushkit_cli.apns.rules import FAULTS_ONLY
+from pushkit_cli.cli import listen
 from pushkit_cli.cli.app import COMMANDS
 from pushkit_cli.errors import MEANINGS
 
@@ -34,7 +37,26 @@ def _faults_only() -> Iterator[str]:
     yield ", ".join(f"`{word}`" for word in sorted(FAULTS_ONLY)) + "."
 
 
+_OURS = re.compile(r"\b(?:ours|observed|documented)\b", re.IGNORECASE)
+
+
+def _switches() -> Iterator[str]:
+    """Every option of `listen` that says how sure it is of Apple."""
+    yield "| switch | what it does, and who says so |"
+    yield "|---|---|"
+    for option in listen.command.params:
+        said = option.help if isinstance(option, click.Option) else None
+        if isinstance(option, click.Option) and said and _OURS.search(said):
+            default = option.default
+            shown = f" Default: {default}." if isinstance(default, str | int) else ""
+            if option.is_bool_flag:
+                shown = f" Default: {(option.opts if default else option.secondary_opts)[0]}."
+            names = "`, `".join((*option.opts, *option.secondary_opts))
+            yield f"| `{names}` | {said}{shown} |"
+
+
 _TABLES = {
+    "switches": _switches,
     "push types": _push_types,
     "exit codes": _exit_codes,
     "reasons without a rule": _faults_only,
