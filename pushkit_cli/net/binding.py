@@ -11,6 +11,8 @@ _Place = tuple[int, str]
 _LOOPBACK: tuple[_Place, ...] = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 _TRIES_FOR_A_FREE_PORT = 20
 _BACKLOG = 512
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""Whoever vanished is noticed within two minutes; macOS calls the first of them otherwise."""
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -78,6 +80,7 @@ def _bind_one(family: int, address: str, port: int) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _keep_alive(bound)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind((address, port))
@@ -87,6 +90,14 @@ def _bind_one(family: int, address: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def _keep_alive(bound: socket.socket) -> None:
+    """Have the kernel look after the connections of a socket, which inherit this."""
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            bound.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _not_here(host: str | None) -> UsageError:

@@ -15,9 +15,16 @@ from pushkit_cli.apns.facts import Certificate
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.net.client_certs import facts_of
+from pushkit_cli.wire.bounds import MAX_STREAMS
 from pushkit_cli.wire.server import ServerConnection
 
+_BACKLOG = 512
 _HANDSHAKE_S = 10.0
+_TICK_S = 1.0
+_UNREAD_BYTES = 256 * 1024
+"""So much may wait for a client that does not read; then it is not read from either."""
+_UNREAD_S = 30.0
+"""How long a client may read nothing of what waits for it."""
 
 
 class Handler(Protocol):
@@ -38,9 +45,13 @@ class Handler(Protocol):
 class Server:
     """Both environments' listening sockets and every connection on them."""
 
-    def __init__(self, handler: Handler, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, handler: Handler, context: ssl.SSLContext, *, max_streams: int = MAX_STREAMS
+    ) -> None:
         self._handler = handler
         self._context = context
+        self._max_streams = max_streams
+        self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
         self._servers: list[asyncio.Server] = []
         self._open: dict[int, _Connection] = {}
@@ -54,10 +65,13 @@ class Server:
                 lambda: _Connection(self, next(self._numbers), environment),
                 sock=bound,
                 ssl=self._context,
+                backlog=_BACKLOG,
                 ssl_handshake_timeout=_HANDSHAKE_S,
                 ssl_shutdown_timeout=1.0,
             )
             self._servers.append(server)
+        if self._timer is None:
+            self._timer = loop.call_later(_TICK_S, self._tick)
 
     def perform(self, connection: int, act: Act) -> None:
         """Do an act; it is written by the next flush()."""
@@ -76,6 +90,8 @@ class Server:
 
     async def stop(self, *, grace: float, goaway: GoAway | None = None) -> None:
         """Accept no more, say GOAWAY, give requests still arriving `grace` seconds, then close."""
+        if self._timer is not None:
+            self._timer.cancel()
         for server in self._servers:
             server.close()
         for number in list(self._open):
@@ -88,6 +104,15 @@ class Server:
             connection.abort()
         # Not wait_closed(): since Python 3.12 it waits for a client that never speaks TLS.
         await asyncio.sleep(0)
+
+    def limit(self, *, certificate: bool) -> int:
+        """The number of streams a connection begins with: all at once with a certificate."""
+        return MAX_STREAMS if certificate else self._max_streams
+
+    def _tick(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+        for connection in list(self._open.values()):
+            connection.tick(_TICK_S)
 
     def _opened(self, connection: "_Connection") -> None:
         self._open[connection.number] = connection
@@ -109,14 +134,19 @@ class _Connection(asyncio.Protocol):
         self.number = number
         self.environment = environment
         self.certificate: Certificate | None = None
-        self.wire = ServerConnection()
         self._server = server
         self._transport: asyncio.Transport | None = None
+        self._paused = False
+        self._unread = 0
+        self._unread_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        transport.set_write_buffer_limits(high=_UNREAD_BYTES)
         self.certificate = _certificate(transport)
+        limit = self._server.limit(certificate=self.certificate is not None)
+        self.wire = ServerConnection(max_streams=limit)
+        self._transport = transport
         self._server._opened(self)
         self.write()
 
@@ -124,19 +154,47 @@ class _Connection(asyncio.Protocol):
         self._server._read(self, data)
         self.write()
 
+    def pause_writing(self) -> None:
+        self._paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._transport is not None:
+            self._transport.resume_reading()
+        self.write()
+
     def connection_lost(self, _exc: Exception | None) -> None:
         self._server._lost(self)
 
     def write(self) -> None:
-        """Write what the wire has; close once it has finished."""
+        """Write what the wire has, as long as the client reads; close once it has finished."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        data = self.wire.outgoing()
-        if data:
-            transport.write(data)
         if self.wire.finished:
+            transport.write(self.wire.outgoing())
             transport.close()
+        elif not self._paused and (data := self.wire.outgoing()):
+            transport.write(data)
+            if self.wire.has_more:  # when the others have had their turn
+                asyncio.get_running_loop().call_soon(self.write)
+
+    def tick(self, seconds: float) -> None:
+        """So many seconds have passed."""
+        self.wire.tick(seconds)
+        self._watch(seconds)
+        self.write()
+
+    def _watch(self, seconds: float) -> None:
+        """Give up a client that reads nothing of what waits for it."""
+        assert self._transport is not None
+        unread = self._transport.get_write_buffer_size() if self._paused else 0
+        self._unread_s = self._unread_s + seconds if 0 < self._unread <= unread else 0.0
+        self._unread = unread
+        if self._unread_s >= _UNREAD_S:
+            self.abort()
 
     def abort(self) -> None:
         """Close at once."""

@@ -16,6 +16,7 @@ from h2.events import (
     ResponseReceived,
     StreamEnded,
     StreamReset,
+    WindowUpdated,
 )
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
@@ -187,6 +188,9 @@ class ClientConnection:
                 return self._finished(stream)
             case StreamReset(stream_id=int() as stream):
                 return self._was_reset(stream, event)
+            case WindowUpdated(stream_id=int() as stream):
+                if stream:
+                    self._outbox.opened(stream)
             case RemoteSettingsChanged():
                 self._settings()
         return []
@@ -204,6 +208,7 @@ class ClientConnection:
         limit = self._h2.remote_settings.max_concurrent_streams
         self._limit = min(limit, _LIMIT_WHERE_NONE_IS_SET)
         announce_table_size(self._h2)
+        self._outbox.opened(0)
 
     def _finished(self, stream: int) -> list[ClientEvent]:
         if stream not in self._open:

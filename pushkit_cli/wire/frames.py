@@ -1,4 +1,4 @@
-"""Where HTTP/2 frames begin and end, and GOAWAY, the one frame read and written by hand. Pure.
+"""Where HTTP/2 frames begin and end, and the few that are read or written by hand. Pure.
 
 GOAWAY never reaches h2: to it a connection that says GOAWAY is closed, while RFC 9113, 6.8 lets
 the streams up to its last identifier go on.
@@ -6,6 +6,7 @@ the streams up to its last identifier go on.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -13,9 +14,36 @@ from h2.events import Event
 from h2.exceptions import FrameTooLargeError
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+END_STREAM = ACK = 0x1
+END_HEADERS = 0x4
+PADDED = 0x8
 _HEADER = 9
-_GOAWAY = 0x7
 _MAX_STREAM = 2**31 - 1
+_SETTING = 6
+_KNOWN_SETTINGS = range(1, 7)
+
+
+class Kind(IntEnum):
+    """The types of frames that a client sends (RFC 9113, 6)."""
+
+    DATA = 0x0
+    HEADERS = 0x1
+    PRIORITY = 0x2
+    RST_STREAM = 0x3
+    SETTINGS = 0x4
+    PING = 0x6
+    GOAWAY = 0x7
+    WINDOW_UPDATE = 0x8
+    CONTINUATION = 0x9
+
+
+class ConnectionEnd(Exception):  # noqa: N818 - it is no error of ours
+    """What a peer did ends the connection: a connection error of RFC 9113, 5.4.1."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +57,39 @@ class GoAwayFrame:
     def encode(self) -> bytes:
         """The frame as bytes."""
         payload = self.last_stream.to_bytes(4, "big") + self.code.to_bytes(4, "big") + self.debug
-        return len(payload).to_bytes(3, "big") + bytes((_GOAWAY, 0)) + bytes(4) + payload
+        return len(payload).to_bytes(3, "big") + bytes((Kind.GOAWAY, 0)) + bytes(4) + payload
+
+
+def length(frame: bytes) -> int:
+    """How long a frame says it is, its header aside."""
+    return int.from_bytes(frame[:3], "big")
+
+
+def stream_of(frame: bytes) -> int:
+    """The stream of a frame; a reserved bit stands before it."""
+    return int.from_bytes(frame[5:_HEADER], "big") & _MAX_STREAM
+
+
+def window_update(increment: int) -> bytes:
+    """Room in the connection's window (RFC 9113, 6.9)."""
+    return b"\0\0\4" + bytes((Kind.WINDOW_UPDATE, 0)) + bytes(4) + increment.to_bytes(4, "big")
+
+
+def without_unknown(settings: bytes) -> bytes:
+    """SETTINGS without what has no meaning to us (RFC 9113, 6.5.2): h2 would keep it for ever."""
+    said = [settings[at : at + _SETTING] for at in range(_HEADER, len(settings), _SETTING)]
+    kept = [one for one in said if len(one) < _SETTING or one[0] << 8 | one[1] in _KNOWN_SETTINGS]
+    if len(kept) == len(said) or settings[4] & ACK:
+        return settings
+    payload = b"".join(kept)
+    return len(payload).to_bytes(3, "big") + settings[3:_HEADER] + payload
 
 
 def as_goaway(frame: bytes) -> GoAwayFrame | None:
     """Read a whole frame as GOAWAY, `None` where it is another one or not well formed."""
-    if len(frame) < _HEADER + 8 or frame[3] != _GOAWAY:
+    if len(frame) < _HEADER + 8 or frame[3] != Kind.GOAWAY:
         return None
-    if int.from_bytes(frame[5:_HEADER], "big") & _MAX_STREAM:  # a reserved bit stands before it
+    if stream_of(frame):
         return None
     return GoAwayFrame(
         last_stream=int.from_bytes(frame[9:13], "big") & _MAX_STREAM,
@@ -50,7 +103,7 @@ def hand_over(frame: bytes, connection: H2Connection) -> list[Event]:
 
     Raises ProtocolError, the GOAWAY that says so being written.
     """
-    size = int.from_bytes(frame[:3], "big")
+    size = length(frame)
     if size > connection.max_inbound_frame_size:
         connection.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
         raise FrameTooLargeError(f"a frame of {size} bytes")

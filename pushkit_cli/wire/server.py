@@ -5,6 +5,7 @@ told so the way Apple does it: frames, whatever it sent.
 """
 
 import re
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from h2.config import H2Configuration
@@ -15,8 +16,10 @@ from h2.events import (
     Event,
     RemoteSettingsChanged,
     RequestReceived,
+    SettingsAcknowledged,
     StreamEnded,
     StreamReset,
+    WindowUpdated,
 )
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
@@ -25,16 +28,47 @@ from pushkit_cli.apns.acts import Act, GoAway, Respond
 from pushkit_cli.apns.acts import Settings as NewSettings
 from pushkit_cli.apns.message import Headers, Request
 from pushkit_cli.apns.push import MAX_BODY_BYTES
+from pushkit_cli.wire.bounds import (
+    GREETING_S,
+    MAX_HELD_BYTES,
+    MAX_STREAMS,
+    REQUEST_S,
+    WINDOW_S,
+    Flood,
+    Patience,
+)
 from pushkit_cli.wire.flow import Outbox, announce_table_size
-from pushkit_cli.wire.frames import PREFACE, GoAwayFrame, Splitter, as_goaway, hand_over
+from pushkit_cli.wire.frames import (
+    END_HEADERS,
+    END_STREAM,
+    PREFACE,
+    ConnectionEnd,
+    GoAwayFrame,
+    Kind,
+    Splitter,
+    as_goaway,
+    hand_over,
+    length,
+    stream_of,
+    window_update,
+    without_unknown,
+)
 
 _SETTINGS = {
     SettingCodes.HEADER_TABLE_SIZE: 4096,
-    SettingCodes.MAX_CONCURRENT_STREAMS: 1000,
+    SettingCodes.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
     SettingCodes.INITIAL_WINDOW_SIZE: 65535,
     SettingCodes.MAX_FRAME_SIZE: 16384,
     SettingCodes.MAX_HEADER_LIST_SIZE: 8000,
 }
+_PART = 256 * 1024
+"""Bodies go out in parts of this size, so that the next waits until there is room for it."""
+_CREDIT = 16_384
+"""Room for what came on dead streams is given back in such portions, a quarter of the window."""
+_REMEMBERED = MAX_STREAMS
+"""Of so many streams that we reset, what was on its way is overlooked (RFC 9113, 5.1)."""
+_FIELD_COST = 100
+"""What Python needs for a header beside its bytes."""
 _HTTP1_LINE = re.compile(rb"([A-Z]{1,16} \S{1,1000}) HTTP/1")
 _HTTP1_BEGUN = re.compile(rb"[A-Z]{1,16}( \S{0,1000}( [HTP/]{0,5})?)?")
 
@@ -50,39 +84,57 @@ class Received:
 @dataclass(slots=True)
 class _Arriving:
     headers: Headers
+    since: float
+    cost: int
     size: int = 0
     kept: bytearray = field(default_factory=bytearray)
+
+
+class _H2(H2Connection):
+    """h2 with a shorter memory: of each stream that was closed it would keep 65,536 for ever."""
+
+    MAX_CLOSED_STREAMS = 4 * MAX_STREAMS
 
 
 class ServerConnection:
     """The server's end of one connection.
 
-    Give it every byte that arrives and the acts that answer; take `outgoing()` after each call.
-    When `finished` is true nothing more will be written and the transport can be closed.
+    Give it every byte that arrives, the acts that answer, and the seconds that pass; take
+    `outgoing()` after each call, and again as often as there is room for more. When `finished`
+    is true nothing more will be written and the transport can be closed.
     """
 
-    def __init__(self) -> None:
-        self._h2 = H2Connection(
+    def __init__(self, *, max_streams: int = 1) -> None:
+        self._h2 = _H2(
             H2Configuration(
                 client_side=False,
                 header_encoding=None,
                 normalize_inbound_headers=False,  # it joins and moves cookies
             )
         )
-        said = Settings(client=False, initial_values=dict(_SETTINGS))
-        for setting in said.keys() - _SETTINGS.keys():  # h2 would write its defaults too
+        settings = {**_SETTINGS, SettingCodes.MAX_CONCURRENT_STREAMS: max_streams}
+        said = Settings(client=False, initial_values=settings)
+        for setting in said.keys() - settings.keys():  # h2 would write its defaults too
             del said[setting]
         self._h2.local_settings = said
         self._h2.initiate_connection()
-        self._h2.local_settings = Settings(client=False, initial_values=dict(_SETTINGS))
+        self._h2.local_settings = Settings(client=False, initial_values=settings)
+        self._leave_the_limit_to_us()
         self._h2.decoder.max_header_list_size = _SETTINGS[SettingCodes.MAX_HEADER_LIST_SIZE]
+        self._limit = max_streams
+        self._limit_known = False
         self._outbox = Outbox(self._h2)
+        self._patience = Patience()
+        self._time = 0.0
         self._split = Splitter()
         self._preface = b""
         self._greeted = False
         self._arriving: dict[int, _Arriving] = {}
+        self._held = 0
         self._unanswered: dict[int, bool] = {}  # whether the answer may have a body
         self._writing: set[int] = set()
+        self._dead: OrderedDict[int, None] = OrderedDict()
+        self._owed = 0
         self._last = 0
         self._extra = b""
         self._final: int | None = None
@@ -92,11 +144,24 @@ class ServerConnection:
     @property
     def finished(self) -> bool:
         """Whether the connection is over: broken, or going away with everything answered."""
-        busy = self._arriving or self._unanswered or self._writing
-        return self._broken or (self._leaving and not busy)
+        return self._broken or (self._leaving and not self._open)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `outgoing()` would give another part of a body."""
+        return not self._broken and self._outbox.ready
+
+    @property
+    def _open(self) -> int:
+        return len(self._arriving) + len(self._unanswered) + len(self._writing)
 
     def outgoing(self) -> bytes:
-        """Take the bytes to write."""
+        """Take bytes to write: all but bodies, and of those no more than a part."""
+        if not self._broken:
+            before = self._outbox.sent
+            self._writing.difference_update(self._outbox.pump(_PART, now=self._time))
+            if self._outbox.sent > before:
+                self._patience.sent(self._outbox.sent - before)
         data = self._h2.data_to_send() + self._extra
         self._extra = b""
         return data
@@ -108,13 +173,9 @@ class ServerConnection:
         requests: list[Received] = []
         try:
             for frame in self._frames(data):
-                goaway = as_goaway(frame)
-                if goaway is not None:  # the client will open no more streams
-                    self._leaving = True
-                    continue
-                for event in hand_over(frame, self._h2):
-                    requests += self._on(event)
-            self._pump()
+                requests += self._read(frame)
+        except ConnectionEnd as end:
+            self._give_up(end)
         except ProtocolError:
             self._broken = True
         return tuple(requests)
@@ -129,14 +190,56 @@ class ServerConnection:
                 body = response.body if self._unanswered.pop(stream) else b""
                 headers = [(b":status", str(response.status).encode()), *response.headers]
                 self._h2.send_headers(stream, headers, end_stream=not body)
+                self._patience.answered()
                 if body:
                     self._writing.add(stream)
                     self._outbox.put(stream, body)
-                    self._pump()
             case NewSettings(max_streams=number):
+                self._limit = number
                 self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: number})
+                self._leave_the_limit_to_us()
             case GoAway(code=code, debug=debug):
                 self._goaway(code, debug)
+
+    def tick(self, seconds: float) -> None:
+        """So many seconds have passed: who keeps us waiting too long is given up."""
+        self._time += seconds
+        self._patience.tick(seconds)
+        if self._broken:
+            return
+        try:
+            self._give_up_the_slow()
+        except ConnectionEnd as end:
+            self._give_up(end)
+
+    def _give_up_the_slow(self) -> None:
+        if not self._patience.begun and self._time > GREETING_S:
+            raise ConnectionEnd(ErrorCodes.PROTOCOL_ERROR, "no HTTP/2 preface came")
+        self._outbox.pump(0, now=self._time)
+        if self._outbox.shut_before(self._time - WINDOW_S):
+            raise ConnectionEnd(ErrorCodes.ENHANCE_YOUR_CALM, "the connection's window stays shut")
+        slow = self._outbox.blocked_before(self._time - WINDOW_S)
+        begun = ((stream, entry.since) for stream, entry in self._arriving.items())
+        slow += [stream for stream, since in begun if since < self._time - REQUEST_S]
+        for stream in slow:
+            self._reset(stream, ErrorCodes.ENHANCE_YOUR_CALM, Flood.MADE_RESET)
+
+    def _leave_the_limit_to_us(self) -> None:
+        """A stream above the limit ends the connection in h2; RFC 9113, 5.1.2 refuses the stream.
+
+        Nor does h2 need its own: what is refused is closed.
+        """
+        del self._h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS]
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether one more stream is above the limit, which counts once the client knows it.
+
+        That is when it acknowledged the first SETTINGS (RFC 9113, 6.5.3). Another limit counts at
+        once: Apple refuses what was under way when it lowers it (seen 2019, 2020).
+        """
+        limit = self._limit if self._limit_known else max(self._limit, MAX_STREAMS)
+        return self._open >= limit or self._held > MAX_HELD_BYTES
 
     def _frames(self, data: bytes) -> list[bytes]:
         """Cut frames; the preface goes first, and what is not HTTP/2 gets Apple's answer."""
@@ -162,44 +265,107 @@ class ServerConnection:
         self._goaway(ErrorCodes.PROTOCOL_ERROR, text)
         self._broken = True
 
+    def _give_up(self, end: ConnectionEnd) -> None:
+        self._goaway(end.code, end.text.encode())
+        self._broken = True
+
     def _goaway(self, code: int, debug: bytes) -> None:
-        self._final = self._last  # what comes after it is read and forgotten (RFC 9113, 6.8)
+        self._final = self._last  # what comes after it is refused (RFC 9113, 6.8)
         self._extra += GoAwayFrame(last_stream=self._last, code=code, debug=debug).encode()
         self._leaving = True
+
+    def _read(self, frame: bytes) -> list[Received]:
+        self._patience.admit(frame)
+        kind, alone = frame[3], not self._patience.in_block
+        if alone and as_goaway(frame) is not None:  # the client will open no more streams
+            self._leaving = True
+            return []
+        if kind == Kind.DATA and alone and stream_of(frame) in self._dead:
+            self._overlook(frame)
+            return []
+        events = hand_over(without_unknown(frame) if kind == Kind.SETTINGS else frame, self._h2)
+        if not events and (kind == Kind.DATA or _ends_block(frame)):
+            self._patience.spend(Flood.MADE_RESET)  # the stream is closed, and h2 says so again
+        return [received for event in events for received in self._on(event)]
+
+    def _overlook(self, frame: bytes) -> None:
+        """DATA that was under way to a stream we reset counts on the connection's window alone."""
+        if frame[4] & END_STREAM:
+            del self._dead[stream_of(frame)]
+        self._owed += length(frame)
+        if self._owed >= _CREDIT:
+            self._extra += window_update(self._owed)
+            self._owed = 0
 
     def _on(self, event: Event) -> list[Received]:
         match event:
             case RequestReceived(stream_id=int() as stream, headers=list() as headers):
-                if self._final is None:
-                    self._last = max(self._last, stream)
-                    self._arriving[stream] = _Arriving(tuple(headers))
+                self._begin(stream, tuple(headers))
             case DataReceived(stream_id=int() as stream, data=bytes() as data):
                 self._h2.acknowledge_received_data(event.flow_controlled_length or 0, stream)
                 self._keep(stream, data)
             case StreamEnded(stream_id=int() as stream):
                 return self._whole(stream)
             case StreamReset(stream_id=int() as stream):
-                self._arriving.pop(stream, None)
-                self._unanswered.pop(stream, None)
-                self._writing.discard(stream)
-                self._outbox.drop(stream)
+                if not event.remote_reset:
+                    self._bury(stream, Flood.MADE_RESET)
+                self._forget(stream)
+            case WindowUpdated(stream_id=int() as stream):
+                if stream:
+                    self._outbox.opened(stream)
+            case SettingsAcknowledged():
+                self._limit_known = True
             case RemoteSettingsChanged():
                 announce_table_size(self._h2)
+                self._outbox.opened(0)
         return []
+
+    def _begin(self, stream: int, headers: Headers) -> None:
+        if self._final is not None or self._is_full:
+            self._reset(stream, ErrorCodes.REFUSED_STREAM, Flood.REFUSED)
+            return
+        self._last = max(self._last, stream)
+        cost = sum(len(name) + len(value) + _FIELD_COST for name, value in headers)
+        self._held += cost
+        self._arriving[stream] = _Arriving(headers, since=self._time, cost=cost)
 
     def _keep(self, stream: int, data: bytes) -> None:
         entry = self._arriving.get(stream)
         if entry is not None:  # count all, keep no more than the largest body that is allowed
+            kept = data[: MAX_BODY_BYTES - len(entry.kept)]
             entry.size += len(data)
-            entry.kept += data[: MAX_BODY_BYTES - len(entry.kept)]
+            entry.kept += kept
+            entry.cost += len(kept)
+            self._held += len(kept)
 
     def _whole(self, stream: int) -> list[Received]:
         entry = self._arriving.pop(stream, None)
         if entry is None:
             return []
+        self._held -= entry.cost
         request = Request(headers=entry.headers, body=bytes(entry.kept), body_size=entry.size)
         self._unanswered[stream] = request.method != "HEAD"
         return [Received(stream=stream, request=request)]
 
-    def _pump(self) -> None:
-        self._writing.difference_update(self._outbox.pump())
+    def _reset(self, stream: int, code: ErrorCodes, flood: Flood) -> None:
+        self._h2.reset_stream(stream, code)
+        self._bury(stream, flood)
+        self._forget(stream)
+
+    def _bury(self, stream: int, flood: Flood) -> None:
+        """Remember that we reset a stream, for what is still on its way to it."""
+        self._dead[stream] = None
+        if len(self._dead) > _REMEMBERED:
+            self._dead.popitem(last=False)
+        self._patience.spend(flood)
+
+    def _forget(self, stream: int) -> None:
+        entry = self._arriving.pop(stream, None)
+        self._held -= entry.cost if entry is not None else 0
+        self._unanswered.pop(stream, None)
+        self._writing.discard(stream)
+        self._outbox.drop(stream)
+
+
+def _ends_block(frame: bytes) -> bool:
+    return frame[3] in (Kind.HEADERS, Kind.CONTINUATION) and bool(frame[4] & END_HEADERS)

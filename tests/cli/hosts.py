@@ -191,7 +191,7 @@ def answers(answer: Callable[[Request], Response | None]) -> Behaviour:
     """A whole server; `None` is silence."""
 
     def behave(sock: socket.socket, host: RawHost) -> None:
-        wire = ServerConnection()
+        wire = ServerConnection(max_streams=1000)
         sock.sendall(wire.outgoing())
         while data := sock.recv(65_536):
             host.heard += data

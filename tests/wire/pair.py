@@ -47,7 +47,7 @@ class Pair:
         self, *, cut: Cut = whole, answer: Callable[[Request], Response | None] = accept
     ) -> None:
         self.client = ClientConnection()
-        self.server = ServerConnection()
+        self.server = ServerConnection(max_streams=1000)
         self.cut = cut
         self.answer = answer
         self.upward = Listener(preface=True)

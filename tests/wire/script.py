@@ -58,8 +58,10 @@ class ByHandServer:
 class ByHandClient:
     """Says what the test wants to a real server, which answers 200 to what it hears."""
 
-    def __init__(self, *, cut: Cut = whole, greeting: bytes | None = None) -> None:
-        self.server = ServerConnection()
+    def __init__(
+        self, *, cut: Cut = whole, greeting: bytes | None = None, max_streams: int = 1000
+    ) -> None:
+        self.server = ServerConnection(max_streams=max_streams)
         self.heard = Listener(preface=False)
         self.cut = cut
         self.answer: Response | None = Response(status=200)
@@ -78,8 +80,9 @@ class ByHandClient:
         self.listen()
 
     def listen(self) -> None:
-        """Take what the server has to say."""
-        self.heard.hear(self.server.outgoing())
+        """Take what the server has to say, to the last part."""
+        while said := self.server.outgoing():
+            self.heard.hear(said)
 
     def respond(self, stream: int, response: Response) -> None:
         """Let the server answer now."""

@@ -85,7 +85,7 @@ class AgainstOurServer:
 
     def __init__(self, *, cut: Cut = whole) -> None:
         self.peer = Peer(client=True)
-        self.server = ServerConnection()
+        self.server = ServerConnection(max_streams=1000)
         self.answer: Callable[[Request], Response | None] = accept
         self.received: dict[int, Request] = {}
         self.cut = cut

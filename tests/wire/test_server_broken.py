@@ -82,7 +82,7 @@ NOT_HTTP = {
 @however_cut
 def test_http1_gets_settings_and_the_text_of_apple(make_cut: Callable[[], Cut], name: str) -> None:
     sent, line = HTTP1[name]
-    server = ServerConnection()
+    server = ServerConnection(max_streams=1000)
     for piece in make_cut()(sent):
         assert server.receive(piece) == ()
     assert server.finished
@@ -240,7 +240,7 @@ def test_what_was_answered_in_time_is_written_before_the_goodbye() -> None:
 
 
 def test_requests_before_the_break_in_one_read_are_returned() -> None:
-    server = ServerConnection()
+    server = ServerConnection(max_streams=1000)
     got = server.receive(PREFACE + settings() + headers(1, BLOCK) + b"\0" * 9 + headers(3, BLOCK))
     assert [one.stream for one in got] == [1]
     assert server.finished
@@ -293,7 +293,7 @@ def play_mutated(conversations: int, seed: int) -> None:
     samples = [sample(random) for _ in range(300)]
     finished = answered = 0
     for at in range(conversations):
-        server = ServerConnection()
+        server = ServerConnection(max_streams=1000)
         written = server.outgoing()
         for piece in random_cuts(at, longest=300)(mutated(random, random.choice(samples))):
             for got in server.receive(piece):
@@ -315,7 +315,7 @@ def test_two_thousand_mutated_conversations_never_raise() -> None:
 def test_random_bytes_never_raise() -> None:
     random = Random(9113)
     for at in range(2_000):
-        server = ServerConnection()
+        server = ServerConnection(max_streams=1000)
         server.receive(PREFACE[: random.choice((0, 3, len(PREFACE)))])
         server.receive(random.randbytes(at % 200))
         server.act(GoAway())

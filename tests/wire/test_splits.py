@@ -65,7 +65,7 @@ def between(random: Random, stream: int) -> list[bytes]:
 
 def serve(said: bytes, cut: Cut) -> tuple[list[Received], Listener, bool]:
     """Let a server hear it; each answer belongs to its request, whenever that was read."""
-    server, heard = ServerConnection(), Listener(preface=False, watch_windows=False)
+    server, heard = ServerConnection(max_streams=1000), Listener(preface=False, watch_windows=False)
     received: list[Received] = []
     for piece in cut(said):
         for got in server.receive(piece):
@@ -168,7 +168,7 @@ def test_a_broken_client_is_heard_the_same_however_bytes_are_cut() -> None:
 
 
 def heard_by_a_silent_server(said: bytes, cut: Cut) -> tuple[list[Received], bool, bytes]:
-    server = ServerConnection()
+    server = ServerConnection(max_streams=1000)
     received = [got for piece in cut(said) for got in server.receive(piece)]
     return received, server.finished, server.outgoing()
 
