@@ -64,7 +64,7 @@ ALLOWED: Mapping[Flood, Allowance] = {
     # Only a client that breaks HTTP/2 on a stream causes these (CVE-2025-8671).
     Flood.MADE_RESET: Allowance(at_once=200, a_second=5),
     # Whoever overlooks the limit sends all it has, and again what was refused.
-    Flood.REFUSED: Allowance(at_once=10_000, a_second=500, an_answer=10),
+    Flood.REFUSED: Allowance(at_once=5 * MAX_STREAMS, a_second=500, an_answer=10),
     # Clients ask once a second or in an hour, some with every request.
     Flood.PING: Allowance(at_once=1000, a_second=20, an_answer=2),
     # Each changes every window and is acknowledged; clients send one.

@@ -44,10 +44,14 @@ class Pair:
     """Both ends; `answer` decides what the server says, `None` leaves a request open."""
 
     def __init__(
-        self, *, cut: Cut = whole, answer: Callable[[Request], Response | None] = accept
+        self,
+        *,
+        cut: Cut = whole,
+        answer: Callable[[Request], Response | None] = accept,
+        max_streams: int = 1000,
     ) -> None:
         self.client = ClientConnection()
-        self.server = ServerConnection(max_streams=1000)
+        self.server = ServerConnection(max_streams=max_streams)
         self.cut = cut
         self.answer = answer
         self.upward = Listener(preface=True)
