@@ -40,6 +40,7 @@ class Flood(StrEnum):
     RESET = "streams that the client resets"
     MADE_RESET = "streams that the client makes us reset"
     REFUSED = "streams above the limit"
+    FORGOTTEN = "streams after the goodbye"
     PING = "PING frames"
     SETTINGS = "SETTINGS frames"
     EMPTY_DATA = "DATA frames without data"
@@ -65,6 +66,8 @@ ALLOWED: Mapping[Flood, Allowance] = {
     Flood.MADE_RESET: Allowance(at_once=200, a_second=5),
     # Whoever overlooks the limit sends all it has, and again what was refused.
     Flood.REFUSED: Allowance(at_once=5 * MAX_STREAMS, a_second=500, an_answer=10),
+    # The client cannot know of a GOAWAY that is on its way; it has no more than its limit open then.
+    Flood.FORGOTTEN: Allowance(at_once=MAX_STREAMS, a_second=0),
     # Clients ask once a second or in an hour, some with every request.
     Flood.PING: Allowance(at_once=1000, a_second=20, an_answer=2),
     # Each changes every window and is acknowledged; clients send one.

@@ -270,7 +270,7 @@ class ServerConnection:
         self._broken = True
 
     def _goaway(self, code: int, debug: bytes) -> None:
-        self._final = self._last  # what comes after it is refused (RFC 9113, 6.8)
+        self._final = self._last  # what comes after it is read and forgotten (RFC 9113, 6.8)
         self._extra += GoAwayFrame(last_stream=self._last, code=code, debug=debug).encode()
         self._leaving = True
 
@@ -321,7 +321,10 @@ class ServerConnection:
         return []
 
     def _begin(self, stream: int, headers: Headers) -> None:
-        if self._final is not None or self._is_full:
+        if self._final is not None:
+            self._patience.spend(Flood.FORGOTTEN)
+            return
+        if self._is_full:
             self._reset(stream, ErrorCodes.REFUSED_STREAM, Flood.REFUSED)
             return
         self._last = max(self._last, stream)

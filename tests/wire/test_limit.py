@@ -6,9 +6,12 @@ from hyperframe.frame import Frame, SettingsFrame
 
 from pushkit_cli.apns.acts import GoAway, Settings
 from pushkit_cli.apns.message import Response
+from pushkit_cli.wire.bounds import ALLOWED, Flood
 from tests.wire.pair import Pair, post
 from tests.wire.raw import (
     CANCEL,
+    ENHANCE_YOUR_CALM,
+    NO_ERROR,
     PREFACE,
     REFUSED_STREAM,
     SETTINGS_ACK,
@@ -152,13 +155,15 @@ def test_data_on_a_stream_that_the_client_reset_is_an_error_of_its_own() -> None
     assert client.heard.messages[1].reset == STREAM_CLOSED
 
 
-def test_after_our_goodbye_new_streams_are_refused() -> None:
+def test_after_our_goodbye_streams_are_forgotten_and_not_without_end() -> None:
     client = silent(max_streams=1000)
     assert ask(client, 1) == []
     client.server.act(GoAway())
-    assert ask(client, 3, 5) == [3, 5]
-    client.respond(1, Response(status=200))
+    bound = ALLOWED[Flood.FORGOTTEN].at_once
+    assert ask(client, *range(3, 2 * bound + 3, 2)) == []
+    client.say(headers(2 * bound + 3, BLOCK))
     assert client.server.finished
+    assert [got.error_code for got in client.heard.goaways()] == [NO_ERROR, ENHANCE_YOUR_CALM]
 
 
 def test_our_client_keeps_to_the_limit_and_loses_nothing() -> None:
