@@ -66,7 +66,7 @@ ALLOWED: Mapping[Flood, Allowance] = {
     Flood.MADE_RESET: Allowance(at_once=200, a_second=5),
     # Whoever overlooks the limit sends all it has, and again what was refused.
     Flood.REFUSED: Allowance(at_once=5 * MAX_STREAMS, a_second=500, an_answer=10),
-    # The client cannot know of a GOAWAY that is on its way; it has no more than its limit open then.
+    # What was sent before the GOAWAY arrived: no more than the limit.
     Flood.FORGOTTEN: Allowance(at_once=MAX_STREAMS, a_second=0),
     # Clients ask once a second or in an hour, some with every request.
     Flood.PING: Allowance(at_once=1000, a_second=20, an_answer=2),

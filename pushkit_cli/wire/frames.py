@@ -11,7 +11,8 @@ from enum import IntEnum
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import Event
-from h2.exceptions import FrameTooLargeError
+from h2.exceptions import DenialOfServiceError, FrameTooLargeError, ProtocolError
+from hpack.exceptions import HPACKError
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 END_STREAM = ACK = 0x1
@@ -104,10 +105,24 @@ def hand_over(frame: bytes, connection: H2Connection) -> list[Event]:
     Raises ProtocolError, the GOAWAY that says so being written.
     """
     size = length(frame)
-    if size > connection.max_inbound_frame_size:
+    filled_ack = size and frame[3] == Kind.SETTINGS and frame[4] & ACK  # RFC 9113, 6.5
+    if size > connection.max_inbound_frame_size or filled_ack:
         connection.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
         raise FrameTooLargeError(f"a frame of {size} bytes")
     return connection.receive_data(frame)
+
+
+def code_of(error: ProtocolError) -> int:
+    """The code of RFC 9113 for an error of h2, which has another for header blocks (4.3)."""
+    if isinstance(error.__cause__, HPACKError) and not isinstance(error, DenialOfServiceError):
+        return ErrorCodes.COMPRESSION_ERROR
+    return error.error_code
+
+
+def without_goaway(written: bytes) -> bytes:
+    """What h2 wrote without the goodbye at its end: we say our own."""
+    at = len(written) - _HEADER - 8
+    return written[:at] if at >= 0 and written[at + 3] == Kind.GOAWAY else written
 
 
 class Splitter:

@@ -47,10 +47,12 @@ from pushkit_cli.wire.frames import (
     Kind,
     Splitter,
     as_goaway,
+    code_of,
     hand_over,
     length,
     stream_of,
     window_update,
+    without_goaway,
     without_unknown,
 )
 
@@ -67,6 +69,7 @@ _CREDIT = 16_384
 """Room for what came on dead streams is given back in such portions, a quarter of the window."""
 _REMEMBERED = MAX_STREAMS
 """Of so many streams that we reset, what was on its way is overlooked (RFC 9113, 5.1)."""
+_MAX_TEXT = 200
 _FIELD_COST = 100
 """What Python needs for a header beside its bytes."""
 _HTTP1_LINE = re.compile(rb"([A-Z]{1,16} \S{1,1000}) HTTP/1")
@@ -176,8 +179,9 @@ class ServerConnection:
                 requests += self._read(frame)
         except ConnectionEnd as end:
             self._give_up(end)
-        except ProtocolError:
-            self._broken = True
+        except ProtocolError as error:
+            self._extra = without_goaway(self._h2.data_to_send()) + self._extra
+            self._give_up(ConnectionEnd(code_of(error), str(error)[:_MAX_TEXT]))
         return tuple(requests)
 
     def act(self, act: Act) -> None:
