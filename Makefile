@@ -24,6 +24,7 @@ lint: .venv/.dev
 interop: .venv/.dev
 	@sh tests/interop/peers.sh
 	@sh tests/interop/clients/install.sh .venv
+	@sh tests/interop/h2spec/install.sh .venv
 	@$(BIN)/python -m pytest -q tests/interop
 
 soak: .venv/.dev

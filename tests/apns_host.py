@@ -16,6 +16,7 @@ from pushkit_cli.net.binding import bind
 from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import server_context
 from pushkit_cli.store.files import Home
+from pushkit_cli.wire.bounds import MAX_STREAMS
 
 Answer = Callable[[Request], Response | None]
 
@@ -59,7 +60,7 @@ class _Handler:
 
 
 @contextmanager
-def answering(folder: Path, answer: Answer) -> Iterator[Host]:
+def answering(folder: Path, answer: Answer, *, max_streams: int = MAX_STREAMS) -> Iterator[Host]:
     """A host with a certificate of its own authority, in a thread, gone at the end."""
     trust = ensure_trust(Home(folder / "host"))
     sockets = bind(0)
@@ -69,7 +70,7 @@ def answering(folder: Path, answer: Answer) -> Iterator[Host]:
 
     async def serve() -> None:
         context = server_context(chain=trust.chain_file, key=trust.chain_key_file)
-        handler.server = Server(handler, context)
+        handler.server = Server(handler, context, max_streams=max_streams)
         await handler.server.start(Environment.SANDBOX, sockets)
         loops.append(asyncio.get_running_loop())
         up.set()
