@@ -1,7 +1,9 @@
 """The machine this runs on: time, chance, the process and the folder it is given. Nothing else."""
 
+import resource
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import asyncio
     from types import FrameType
+
+_FILES_OF_OURS = 60
 
 
 def now() -> float:
@@ -32,6 +36,12 @@ def rfc3339(at_ms: int) -> str:
     """Unix milliseconds as RFC 3339 in UTC."""
     at = datetime.fromtimestamp(at_ms / 1000, tz=UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def files_to_spare() -> int:
+    """How many files this process may open beside its own, such as its databases; at least one."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, soft - _FILES_OF_OURS) if soft != resource.RLIM_INFINITY else sys.maxsize
 
 
 class Terminated(BaseException):

@@ -279,7 +279,7 @@ async def _serve(
         key=identity.trust.chain_key_file,
         client_authorities=identity.client_authorities,
     )
-    server = Server(stage, context)
+    server = Server(stage, context, max_connections=host.files_to_spare())
     stage.attach(server, failed=done.set)
     try:
         with ExitStack() as stack:

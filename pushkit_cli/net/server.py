@@ -14,12 +14,11 @@ from pushkit_cli.apns.acts import Act, GoAway
 from pushkit_cli.apns.facts import Certificate
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment
+from pushkit_cli.net.accepting import MAX_CONNECTIONS, Doorkeeper
 from pushkit_cli.net.client_certs import facts_of
 from pushkit_cli.wire.bounds import MAX_STREAMS
 from pushkit_cli.wire.server import ServerConnection
 
-_BACKLOG = 512
-_HANDSHAKE_S = 10.0
 _TICK_S = 1.0
 _UNREAD_BYTES = 256 * 1024
 """So much may wait for a client that does not read; then it is not read from either."""
@@ -46,32 +45,27 @@ class Server:
     """Both environments' listening sockets and every connection on them."""
 
     def __init__(
-        self, handler: Handler, context: ssl.SSLContext, *, max_streams: int = MAX_STREAMS
+        self,
+        handler: Handler,
+        context: ssl.SSLContext,
+        *,
+        max_streams: int = MAX_STREAMS,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self._handler = handler
-        self._context = context
+        self._door = Doorkeeper(context, places=min(max_connections, MAX_CONNECTIONS))
         self._max_streams = max_streams
         self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
-        self._servers: list[asyncio.Server] = []
         self._open: dict[int, _Connection] = {}
         self._touched: set[int] = set()
 
     async def start(self, environment: Environment, sockets: Sequence[socket.socket]) -> None:
         """Accept connections for one environment."""
-        loop = asyncio.get_running_loop()
         for bound in sockets:
-            server = await loop.create_server(
-                lambda: _Connection(self, next(self._numbers), environment),
-                sock=bound,
-                ssl=self._context,
-                backlog=_BACKLOG,
-                ssl_handshake_timeout=_HANDSHAKE_S,
-                ssl_shutdown_timeout=1.0,
-            )
-            self._servers.append(server)
+            self._door.open(bound, lambda: _Connection(self, next(self._numbers), environment))
         if self._timer is None:
-            self._timer = loop.call_later(_TICK_S, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
 
     def perform(self, connection: int, act: Act) -> None:
         """Do an act; it is written by the next flush()."""
@@ -92,8 +86,7 @@ class Server:
         """Accept no more, say GOAWAY, give requests still arriving `grace` seconds, then close."""
         if self._timer is not None:
             self._timer.cancel()
-        for server in self._servers:
-            server.close()
+        await self._door.close()
         for number in list(self._open):
             self.perform(number, goaway or GoAway())
         self.flush()
@@ -102,7 +95,6 @@ class Server:
             await asyncio.sleep(0.01)
         for connection in list(self._open.values()):
             connection.abort()
-        # Not wait_closed(): since Python 3.12 it waits for a client that never speaks TLS.
         await asyncio.sleep(0)
 
     def limit(self, *, certificate: bool) -> int:
@@ -120,6 +112,7 @@ class Server:
 
     def _lost(self, connection: "_Connection") -> None:
         if self._open.pop(connection.number, None) is not None:
+            self._door.left()
             self._handler.disconnected(connection.number)
 
     def _read(self, connection: "_Connection", data: bytes) -> None:

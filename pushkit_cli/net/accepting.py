@@ -1,0 +1,79 @@
+"""Taking clients in: TCP, then TLS, and never more of them than there are places. Sockets only.
+
+asyncio's own server has no such bound, and where a process may open no more files it writes a
+traceback for each client that waits.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+MAX_CONNECTIONS = 900
+"""Of the 1,024 files that a process may usually have open."""
+_HANDSHAKE_S = 10.0
+_GOODBYE_S = 1.0
+_AGAIN_S = 0.1
+"""After this long another client is tried, where there was no file left for one."""
+
+
+class Doorkeeper:
+    """Whoever comes when every place is taken waits: one at the door, the others in its queue."""
+
+    def __init__(self, context: ssl.SSLContext, *, places: int = MAX_CONNECTIONS) -> None:
+        self._context = context
+        self._places = asyncio.Semaphore(places)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sockets: list[socket.socket] = []
+
+    def open(self, bound: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+        """Let clients in, each to a protocol of its own; it must say `left` when one is gone."""
+        self._sockets.append(bound)
+        self._own(self._accept(bound, protocol))
+
+    def left(self) -> None:
+        """A client that was let in is gone."""
+        self._places.release()
+
+    async def close(self) -> None:
+        """Let nobody in any more, nor finish who is being let in."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for bound in self._sockets:
+            bound.close()
+
+    async def _accept(self, bound: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(bound)
+            except OSError:
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            try:
+                await self._places.acquire()
+            except asyncio.CancelledError:
+                client.close()
+                raise
+            self._own(self._let_in(client, protocol))
+
+    async def _let_in(
+        self, client: socket.socket, protocol: Callable[[], asyncio.Protocol]
+    ) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                protocol,
+                client,
+                ssl=self._context,
+                ssl_handshake_timeout=_HANDSHAKE_S,
+                ssl_shutdown_timeout=_GOODBYE_S,
+            )
+        except OSError:  # it does not speak TLS, not this, or not in time
+            self._places.release()
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,96 @@
+"""Who is let in: no more than there are places, and nobody is told of what went wrong outside."""
+
+import asyncio
+import os
+import resource
+import socket
+from contextlib import AsyncExitStack
+
+import pytest
+
+from pushkit_cli.engine.local import Trust, ensure_trust
+from pushkit_cli.net.server import Server
+from pushkit_cli.net.tls import server_context
+from pushkit_cli.store.files import Home
+from tests.net.test_server import GREETING, SANDBOX, Client, House, client, opened, play
+
+
+@pytest.fixture(scope="module")
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
+    return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
+
+
+def small(trust: Trust, places: int) -> House:
+    """A house with so many places."""
+    house = House(trust)
+    context = server_context(chain=trust.chain_file, key=trust.chain_key_file)
+    house.server = Server(house, context, max_connections=places)
+    return house
+
+
+async def served(sender: Client) -> None:
+    sender.say(*GREETING, sender.headers(end=True))
+    await sender.answered(1)
+
+
+def test_who_comes_when_every_place_is_taken_waits(trust: Trust) -> None:
+    async def scene() -> None:
+        async with opened(small(trust, 2)) as house, client(house) as first:
+            async with client(house) as second:
+                await served(first)
+                await served(second)
+                async with AsyncExitStack() as stack:
+                    waiting = asyncio.create_task(stack.enter_async_context(client(house)))
+                    first.say(first.headers(3, end=True))
+                    await first.answered(3)
+                    assert not waiting.done()
+                    second.writer.close()
+                    await served(await waiting)
+            assert house.told[:3] == [("connected", 1), ("connected", 2), ("disconnected", 2)]
+
+    play(scene())
+
+
+def test_a_place_is_free_again_however_its_client_went(trust: Trust) -> None:
+    async def scene() -> None:
+        async with opened(small(trust, 1)) as house:
+            for way in range(9):
+                if way % 3 == 0:
+                    async with client(house) as sender:
+                        await served(sender)
+                    continue
+                reader, writer = await asyncio.open_connection("127.0.0.1", house.ports[SANDBOX])
+                if way % 3 == 1:
+                    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+                    await reader.read()
+                writer.close()
+            async with client(house) as sender:
+                await served(sender)
+        assert len(house.told) == 8
+
+    play(scene())
+
+
+def test_where_no_file_is_left_clients_wait_and_nothing_is_said(trust: Trust) -> None:
+    """asyncio's own server complains of each, which `play` would find."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def scene() -> None:
+        async with opened(House(trust)) as house:
+            outside = [socket.create_connection(("127.0.0.1", house.ports[SANDBOX])) for _ in "abc"]
+            free = os.dup(0)  # the lowest that is free
+            os.close(free)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+            try:
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                with pytest.raises(OSError, match="Too many open files"):
+                    os.dup(0)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for one in outside:
+                one.close()
+            async with client(house) as sender:
+                await served(sender)
+
+    play(scene())
