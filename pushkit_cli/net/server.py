@@ -20,6 +20,10 @@ from pushkit_cli.wire.bounds import MAX_STREAMS
 from pushkit_cli.wire.server import ServerConnection
 
 _TICK_S = 1.0
+_ROUND_BYTES = 8_192
+"""So much is heard in one round of the event loop of all clients that have said more than they
+could be heard of: some milliseconds' work, after which newcomers have a turn."""
+_LEAST_PORTION = 1_024
 _UNREAD_BYTES = 256 * 1024
 """So much may wait for a client that does not read; then it is not read from either."""
 _UNREAD_S = 30.0
@@ -59,6 +63,7 @@ class Server:
         self._numbers = itertools.count(1)
         self._open: dict[int, _Connection] = {}
         self._touched: set[int] = set()
+        self.talkative: set[_Connection] = set()
 
     async def start(self, environment: Environment, sockets: Sequence[socket.socket]) -> None:
         """Accept connections for one environment."""
@@ -129,7 +134,9 @@ class _Connection(asyncio.Protocol):
         self.certificate: Certificate | None = None
         self._server = server
         self._transport: asyncio.Transport | None = None
+        self._unheard = bytearray()
         self._paused = False
+        self._scheduled = False
         self._unread = 0
         self._unread_s = 0.0
 
@@ -144,21 +151,21 @@ class _Connection(asyncio.Protocol):
         self.write()
 
     def data_received(self, data: bytes) -> None:
-        self._server._read(self, data)
-        self.write()
+        self._unheard += data
+        if not self._scheduled:
+            self._go_on()
 
     def pause_writing(self) -> None:
         self._paused = True
-        if self._transport is not None:
-            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._transport is not None:
-            self._transport.resume_reading()
-        self.write()
+        self._go_on()
 
     def connection_lost(self, _exc: Exception | None) -> None:
+        self._server._read(self, bytes(self._unheard))
+        self._unheard.clear()
+        self._server.talkative.discard(self)
         self._server._lost(self)
 
     def write(self) -> None:
@@ -167,12 +174,36 @@ class _Connection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         if self.wire.finished:
+            self._unheard.clear()
             transport.write(self.wire.outgoing())
             transport.close()
         elif not self._paused and (data := self.wire.outgoing()):
             transport.write(data)
-            if self.wire.has_more:  # when the others have had their turn
-                asyncio.get_running_loop().call_soon(self.write)
+            self._go_on_soon()
+
+    def _go_on(self) -> None:
+        """Hear a portion and write one, unless the client does not read."""
+        self._scheduled = False
+        if not self._paused and self._unheard:
+            size = max(_LEAST_PORTION, _ROUND_BYTES // (len(self._server.talkative) + 1))
+            portion = bytes(self._unheard[:size])
+            del self._unheard[:size]
+            self._server._read(self, portion)
+        self.write()
+        self._go_on_soon()
+
+    def _go_on_soon(self) -> None:
+        """Go on when the others have had their turn; nothing is read from the socket until then."""
+        assert self._transport is not None
+        rest = bool(self._unheard) and not self._paused
+        (self._server.talkative.add if rest else self._server.talkative.discard)(self)
+        if not self._scheduled and (rest or (self.wire.has_more and not self._paused)):
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+        if self._paused or rest:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def tick(self, seconds: float) -> None:
         """So many seconds have passed."""

@@ -24,8 +24,8 @@ MAX_STREAMS = 1000
 """Streams open at once, as Apple announces; also what a client may use that knows no limit yet."""
 MAX_BLOCK_BYTES = 32_768
 """A compressed header block. No encoder makes so many of the 8,000 bytes that it may stand for."""
-MAX_HELD_BYTES = 8 * 2**20
-"""What requests may take that are not whole yet: 1000 of the largest need six million bytes."""
+MAX_HELD_BYTES = 4 * 2**20
+"""What requests may take that are not whole yet: 1000 of usual headers, with half their bodies."""
 GREETING_S = 30.0
 """From the connection to the client's SETTINGS, which it sends unasked (RFC 9113, 3.4)."""
 REQUEST_S = 30.0
