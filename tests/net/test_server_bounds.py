@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
+from hpack import Encoder
 
 from pushkit_cli.apns.acts import Respond
 from pushkit_cli.apns.message import Response
@@ -19,6 +20,7 @@ from pushkit_cli.store.files import Home
 from pushkit_cli.wire import server as wire_server
 from tests.net.test_server import GREETING, SANDBOX, Client, House, client, opened, play
 from tests.wire import raw
+from tests.wire.pair import post
 
 MIB = 2**20
 BODY = bytes(2 * MIB)
@@ -165,6 +167,42 @@ def test_a_connection_begins_with_the_limit_it_is_given(trust: Trust, streams: i
             assert refused == ([3] if streams == 1 else [])
         assert house.server.limit(certificate=False) == streams
         assert house.server.limit(certificate=True) == 1000
+
+    play(scene())
+
+
+MANY = range(1, 1_801, 2)
+PLAIN = Encoder().encode([(name, value, True) for name, value in post().headers])
+"""Many bytes: more than are heard at a time."""
+
+
+def test_who_says_much_does_not_hold_up_who_says_little(trust: Trust) -> None:
+    async def scene() -> None:
+        async with (
+            opened(House(trust)) as house,
+            client(house) as talker,
+            client(house) as other,
+        ):
+            other.say(*GREETING)
+            talker.say(*GREETING, *(raw.headers(stream, PLAIN) for stream in MANY))
+            await house.until(lambda house: bool(house.asked))
+            other.say(other.headers(end=True))
+            await other.answered(1)
+            assert len(house.asked) < len(MANY), "the other one had to wait for all of it"
+            await talker.answered(MANY[-1])
+            assert [stream for at, stream, _ in house.asked if at == 1] == list(MANY)
+
+    play(scene())
+
+
+def test_who_hangs_up_is_heard_to_the_end(trust: Trust) -> None:
+    async def scene() -> None:
+        async with opened(House(trust)) as house:
+            async with client(house) as sender:
+                sender.say(*GREETING, *(sender.headers(stream, end=True) for stream in MANY))
+                sender.writer.close()
+                await house.until(lambda house: len(house.told) == 2)
+            assert len(house.asked) == len(MANY)
 
     play(scene())
 

@@ -1,10 +1,24 @@
-"""Ten thousand broken conversations and more, each to a fresh server."""
+"""What a connection meets in a long life: broken conversations, and very many pushes."""
 
 import pytest
 
+from pushkit_cli.apns.message import Response
+from tests.wire.pair import Pair, post
 from tests.wire.test_server_broken import play_mutated
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_ten_thousand_mutated_conversations_never_raise(seed: int) -> None:
     play_mutated(10_000, seed=seed)
+
+
+def test_twenty_thousand_refused_pushes_on_one_connection() -> None:
+    """No bound is near for a client that works: each has a body and credit for its answer's."""
+    pair = Pair(answer=lambda _: Response(status=400, body=b'{"reason":"BadDeviceToken"}'))
+    pair.run()
+    for _ in range(100):
+        for _ in range(200):
+            pair.client.send(post(b'{"aps":{}}' * 20))
+        pair.run()
+    assert len(pair.answers) == 20_000
+    assert not pair.server.finished
