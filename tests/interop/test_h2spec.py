@@ -89,3 +89,41 @@ def test_any_number_of_streams_at_the_beginning_will_do(
 ) -> None:
     cases = run(program, port_of_a_host, tmp_path / "report.xml", *WITHIN_APPLES_LIMIT)
     assert missed(cases) == []
+
+
+# How it gets here
+
+
+def install(venv: Path, *, go: str) -> str:
+    """What install.sh says, with a `go` that ends so; it never fails."""
+    commands = venv.parent / "bin"
+    commands.mkdir(exist_ok=True)
+    (commands / "go").write_text(f"#!/bin/sh\n{go}\n")
+    (commands / "go").chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", str(WHAT_IT_IS.with_name("install.sh")), str(venv)],
+        env={"PATH": f"{commands}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_where_it_cannot_be_built_it_is_named(tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    said = install(venv, go="echo no network; exit 1")
+    assert said == f"interop: not installed: h2spec (why: {venv}/interop-h2spec.log)\n"
+    assert (venv / "interop-h2spec.log").read_text() == "no network\n"
+    assert not (venv / "interop-h2spec").exists()
+    assert install(venv, go="exit 0") == "", "another try"
+    assert [path.name for path in venv.iterdir()] == ["interop-h2spec"]
+
+
+def test_where_it_is_there_nothing_is_done(tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    install(venv, go="exit 0")
+    assert install(venv, go="exit 1") == ""
+    assert (venv / "interop-h2spec" / "installed").read_bytes() == WHAT_IT_IS.read_bytes()

@@ -49,7 +49,7 @@ class House:
         self.asked: list[tuple[int, int, Request]] = []
         self.ports: dict[Environment, int] = {}
         context = server_context(chain=trust.chain_file, key=trust.chain_key_file)
-        self.server = Server(self, context)
+        self.server = Server(self, context, max_streams=1000)
 
     def connected(
         self, connection: int, environment: Environment, certificate: Certificate | None
