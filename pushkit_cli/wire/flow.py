@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from h2.connection import H2Connection
 
+_TABLE = 4_096
 _FRAME = 16_384
 """Streams take turns at this size, the largest frame that every peer must take (RFC 9113, 4.2)."""
 
@@ -12,11 +13,13 @@ _FRAME = 16_384
 def announce_table_size(connection: H2Connection) -> None:
     """Let the next header block open with the size of its table (RFC 7541, 4.2); after SETTINGS.
 
-    hpack would write every size that was passed through, and none where the last came twice.
+    hpack would write every size that was passed through, and none where the last came twice. A
+    peer that grants more does not make us keep more: hpack searches its table from end to end.
     """
     encoder = connection.encoder
-    size = encoder.header_table_size
+    size = min(encoder.header_table_size, _TABLE)
     lowest = min([size, *encoder.table_size_changes])
+    encoder.header_table_size = size
     encoder.table_size_changes = [lowest, size] if lowest < size else [size]
     encoder.header_table.resized = True
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from pushkit_cli.engine.local import Trust, ensure_trust
+from pushkit_cli.net import accepting
 from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import server_context
 from pushkit_cli.store.files import Home
@@ -67,6 +68,21 @@ def test_a_place_is_free_again_however_its_client_went(trust: Trust) -> None:
             async with client(house) as sender:
                 await served(sender)
         assert len(house.told) == 8
+
+    play(scene())
+
+
+def test_who_never_says_a_word_of_tls_gives_its_place_up(
+    trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepting, "_HANDSHAKE_S", 0.1)
+
+    async def scene() -> None:
+        async with opened(small(trust, 1)) as house:
+            with socket.create_connection(("127.0.0.1", house.ports[SANDBOX])):
+                async with client(house) as sender:
+                    await served(sender)
+        assert len(house.told) == 2
 
     play(scene())
 

@@ -280,6 +280,16 @@ def test_the_header_table_we_write_with_keeps_to_the_size_granted(sizes: tuple[i
     assert len(client.statuses) == 30
 
 
+def test_a_larger_header_table_is_not_filled() -> None:
+    client = ByHandClient()
+    client.say(settings(HEADER_TABLE_SIZE=2**32 - 1))
+    for at in range(1, 400, 2):
+        client.answer = Response(status=200, headers=((b"apns-id", b"%036d" % at),))
+        client.say(request(at))
+        assert client.heard.messages[at].fields[1] == (b"apns-id", b"%036d" % at)
+    assert client.heard.decoder.header_table_size == 4096
+
+
 # Going away
 
 
