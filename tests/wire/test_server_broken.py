@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from hpack import Encoder
 
-from pushkit_cli.apns.acts import GoAway, Respond
+from pushkit_cli.apns.acts import GoAway, Respond, Settings
 from pushkit_cli.apns.message import Response
 from pushkit_cli.wire.server import ServerConnection
 from tests.wire.pair import CUTS, however_cut, post
@@ -293,7 +293,7 @@ def play_mutated(conversations: int, seed: int) -> None:
     samples = [sample(random) for _ in range(300)]
     finished = answered = 0
     for at in range(conversations):
-        server = ServerConnection(max_streams=1000)
+        server = ServerConnection(max_streams=random.choice((1, 1000)))
         written = server.outgoing()
         for piece in random_cuts(at, longest=300)(mutated(random, random.choice(samples))):
             for got in server.receive(piece):
@@ -301,6 +301,9 @@ def play_mutated(conversations: int, seed: int) -> None:
                 server.act(Respond(stream=got.stream, response=response))
                 answered += 1
             written += server.outgoing()
+            server.tick(random.choice((0, 0, 1, 31)))
+        server.act(Settings(max_streams=random.choice((0, 1, 1000))))
+        written += server.outgoing()
         assert Reader(preface=False).feed(written)
         finished += server.finished
     # Both ends of the scale were met: conversations that went wrong, and requests that were read.
