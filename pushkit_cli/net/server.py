@@ -103,7 +103,10 @@ class Server:
         await asyncio.sleep(0)
 
     def limit(self, *, certificate: bool) -> int:
-        """The number of streams a connection begins with: all at once with a certificate."""
+        """The number of streams a connection begins with: all of them with a certificate.
+
+        Without one it is `max_streams`: 1 on Apple's wire, until a provider token was good.
+        """
         return MAX_STREAMS if certificate else self._max_streams
 
     def _tick(self) -> None:
@@ -163,7 +166,8 @@ class _Connection(asyncio.Protocol):
         self._go_on()
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        self._server._read(self, bytes(self._unheard))
+        if not self._paused:  # what was said before it hung up counts
+            self._server._read(self, bytes(self._unheard))
         self._unheard.clear()
         self._server.talkative.discard(self)
         self._server._lost(self)
