@@ -95,6 +95,7 @@ class Patience:
     def __init__(self) -> None:
         self._spent: dict[Flood, float] = {}
         self._begun = False
+        self._unacknowledged = 1
         self._block: int | None = None
 
     @property
@@ -117,6 +118,8 @@ class Patience:
         elif kind == Kind.DATA:
             if _is_empty(frame):
                 self.spend(Flood.EMPTY_DATA)
+        elif kind == Kind.SETTINGS and flags & ACK and self._unacknowledged:
+            self._unacknowledged -= 1
         else:
             self.spend(_COUNTED.get(kind, Flood.OTHER))
 
@@ -125,6 +128,10 @@ class Patience:
         spent = self._spent[on] = self._spent.get(on, 0.0) + 1
         if spent > ALLOWED[on].at_once:
             raise ConnectionEnd(ErrorCodes.ENHANCE_YOUR_CALM, f"too many {on}")
+
+    def settings_sent(self) -> None:
+        """The client owes one more acknowledgement, which costs it nothing."""
+        self._unacknowledged += 1
 
     def answered(self) -> None:
         """A request was answered."""

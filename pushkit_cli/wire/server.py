@@ -201,6 +201,7 @@ class ServerConnection:
             case NewSettings(max_streams=number):
                 self._limit = number
                 self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: number})
+                self._patience.settings_sent()
                 self._leave_the_limit_to_us()
             case GoAway(code=code, debug=debug):
                 self._goaway(code, debug)

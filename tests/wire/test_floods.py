@@ -7,6 +7,7 @@ from itertools import count, islice
 import pytest
 from hpack import Encoder
 
+from pushkit_cli.apns.acts import Settings
 from pushkit_cli.apns.message import Response
 from pushkit_cli.wire.bounds import (
     ALLOWED,
@@ -156,6 +157,16 @@ def test_many_pushes_on_one_connection_with_all_that_clients_add() -> None:
         client.say(*said)
     assert calmed(client) is None
     assert len(client.statuses) == 2_000
+
+
+def test_settings_that_we_sent_are_acknowledged_for_nothing() -> None:
+    client = ByHandClient()
+    for at in range(500):
+        client.server.act(Settings(max_streams=1 + at % 2))
+        client.say(SETTINGS_ACK)
+    assert calmed(client) is None
+    feed(client, again(SETTINGS_ACK)(), ALLOWED[Flood.SETTINGS].at_once + 1)
+    assert calmed(client)
 
 
 def test_a_ping_each_second_for_an_hour() -> None:
