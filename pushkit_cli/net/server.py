@@ -120,6 +120,7 @@ class Server:
 
     def _lost(self, connection: "_Connection") -> None:
         if self._open.pop(connection.number, None) is not None:
+            self.talkative.discard(connection)
             self._door.left()
             self._handler.disconnected(connection.number)
 
@@ -140,6 +141,7 @@ class _Connection(asyncio.Protocol):
         self._unheard = bytearray()
         self._paused = False
         self._scheduled = False
+        self._gone = False
         self._unread = 0
         self._unread_s = 0.0
 
@@ -166,11 +168,11 @@ class _Connection(asyncio.Protocol):
         self._go_on()
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        if not self._paused:  # what was said before it hung up counts
-            self._server._read(self, bytes(self._unheard))
-        self._unheard.clear()
-        self._server.talkative.discard(self)
-        self._server._lost(self)
+        self._gone = True
+        if self._paused:  # it did not read, and is not heard out either
+            self._unheard.clear()
+        if not self._scheduled:
+            self._go_on()
 
     def write(self) -> None:
         """Write what the wire has, as long as the client reads; close once it has finished."""
@@ -193,6 +195,9 @@ class _Connection(asyncio.Protocol):
             portion = bytes(self._unheard[:size])
             del self._unheard[:size]
             self._server._read(self, portion)
+        if self._gone and not self._unheard:
+            self._server._lost(self)
+            return
         self.write()
         self._go_on_soon()
 
@@ -225,7 +230,8 @@ class _Connection(asyncio.Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once, and hear no more."""
+        self._unheard.clear()
         if self._transport is not None:
             self._transport.abort()
 
