@@ -15,7 +15,7 @@ from typing import Any
 from pushkit_cli import __version__
 from pushkit_cli.apns.facts import Policy
 from pushkit_cli.apns.push import Environment, PushType
-from pushkit_cli.emulator.link import goodbye
+from pushkit_cli.emulator.link import FIRST_STREAMS, goodbye
 from pushkit_cli.emulator.moves import Input, Install, Register, SetToken, Started
 from pushkit_cli.emulator.state import App, Device, SigningKey
 from pushkit_cli.emulator.world import World
@@ -279,7 +279,8 @@ async def _serve(
         key=identity.trust.chain_key_file,
         client_authorities=identity.client_authorities,
     )
-    server = Server(stage, context, max_connections=host.files_to_spare())
+    places = host.files_to_spare()
+    server = Server(stage, context, max_streams=FIRST_STREAMS, max_connections=places)
     stage.attach(server, failed=done.set)
     try:
         with ExitStack() as stack:

@@ -87,7 +87,11 @@ def _reason(response: Response) -> str | None:
     return json.loads(response.body)["reason"] if response.body else None
 
 
-def test_without_a_switch_a_connection_has_a_thousand_streams_for_good() -> None:
+def test_without_a_switch_a_connection_has_a_thousand_streams_once_it_is_known() -> None:
+    with switched() as client:
+        assert client.streams == 1
+        assert client.push(age_s=3700).status == 403
+        assert client.streams == 1
     with switched() as client:
         assert client.push().status == 200
         assert client.streams == 1000
