@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pushkit_cli.apns.acts import Act
-from pushkit_cli.apns.facts import Certificate
+from pushkit_cli.apns.facts import Certificate, TokenState
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.push_event import PushEvent
@@ -85,6 +85,46 @@ class SetToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndToken:
+    """A token ceases to be live; `at_ms` (Unix) goes with the 410, `None`: now."""
+
+    device: str
+    bundle_id: str
+    type: PushType
+    environment: Environment
+    state: TokenState
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotateToken:
+    """The device gets a new token in place of the one it had."""
+
+    device: str
+    bundle_id: str
+    type: PushType
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uninstall:
+    """Remove an app from a device, and with it every token it had there."""
+
+    device: str
+    bundle_id: str
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reinstall:
+    """Put an app back on a device, with the tokens it had or with new ones."""
+
+    device: str
+    bundle_id: str
+    new_tokens: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """The deadline has come."""
 
@@ -99,6 +139,10 @@ Input = (
     | Revoke
     | Install
     | SetToken
+    | EndToken
+    | RotateToken
+    | Uninstall
+    | Reinstall
     | Tick
 )
 

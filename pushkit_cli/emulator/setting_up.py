@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 
+from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.emulator.moves import Install, Register, Revoke, SetToken
 from pushkit_cli.emulator.state import DeviceToken, Record, State
 from pushkit_cli.phone import registry
@@ -16,7 +18,8 @@ def changes(
 ) -> list[Change]:
     """What an input changes; nothing where the world is so already.
 
-    Raises ValueError for an Install or SetToken that names a device or app nobody registered.
+    Raises ValueError for an Install or SetToken that names a device or app nobody registered, and
+    for a token that is another's.
     """
     match event:
         case Register(record=record):
@@ -46,21 +49,46 @@ def _install(name: str, bundle_id: str, state: State, seed: int) -> Iterator[Cha
     }
     for environment in registry.environments(bundle_id):
         for kind in registry.token_types(found.platform, bundle_id):
-            if (kind, environment) not in have:
-                token = DeviceToken(
-                    token=registry.issue_token(
-                        seed=seed,
-                        app=bundle_id,
+            if (kind, environment) not in have:  # one that has ended stays so
+                token = next_token(
+                    DeviceToken(
+                        token="",
                         device=name,
-                        push_type=kind,
+                        bundle_id=bundle_id,
+                        type=kind,
                         environment=environment,
                     ),
-                    device=name,
-                    bundle_id=bundle_id,
-                    type=kind,
-                    environment=environment,
+                    state,
+                    seed=seed,
                 )
                 yield token.key, token
+
+
+def next_token(like: DeviceToken, state: State, *, seed: int) -> DeviceToken:
+    """The next live token of one app, device, type and environment; never one that anybody had."""
+    before = sum(_is_of(one, like) for one in state.all_of(DeviceToken))
+    series = (
+        registry.issue_token(
+            seed=seed,
+            app=like.bundle_id,
+            device=like.device,
+            push_type=like.type,
+            environment=like.environment,
+            before=number,
+        )
+        for number in count(before)
+    )
+    unused = next(token for token in series if state.token(token) is None)
+    return replace(like, token=unused, state=TokenState.LIVE, since_ms=None)
+
+
+def _is_of(one: DeviceToken, other: DeviceToken) -> bool:
+    return (one.device, one.bundle_id, one.type, one.environment) == (
+        other.device,
+        other.bundle_id,
+        other.type,
+        other.environment,
+    )
 
 
 def _set_token(event: SetToken, state: State) -> Iterator[Change]:
@@ -73,7 +101,13 @@ def _set_token(event: SetToken, state: State) -> Iterator[Change]:
         type=event.type,
         environment=registry.environments(event.bundle_id)[0],
     )
+    there = state.token(wanted.token)
+    if there is not None:
+        if not _is_of(there, wanted):
+            whose = f"{there.device}'s {there.environment} {there.type} token of {there.bundle_id}"
+            raise ValueError(f"the token {wanted.token[:8]} is {whose} already")
+        return  # it is so already; what has ended does not come back by being named
     for token in state.all_of(DeviceToken):
-        if replace(token, token=wanted.token) == wanted and token != wanted:
+        if _is_of(token, wanted) and token.state is TokenState.LIVE:
             yield token.key, None
-    yield from _unless_known(wanted, state)
+    yield wanted.key, wanted

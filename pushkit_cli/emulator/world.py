@@ -17,7 +17,7 @@ from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.apns.rules import Accepted, Verdict
-from pushkit_cli.emulator import setting_up
+from pushkit_cli.emulator import setting_up, tokens
 from pushkit_cli.emulator.gateway import Gateway
 from pushkit_cli.emulator.link import Link
 from pushkit_cli.emulator.moves import (
@@ -27,17 +27,21 @@ from pushkit_cli.emulator.moves import (
     Disconnected,
     Effect,
     Emit,
+    EndToken,
     Input,
     Install,
     KillApp,
     Perform,
     Put,
     Register,
+    Reinstall,
     Requested,
     Revoke,
+    RotateToken,
     SetToken,
     Started,
     Tick,
+    Uninstall,
 )
 from pushkit_cli.emulator.push_event import PushEvent, auth_of
 from pushkit_cli.emulator.state import (
@@ -76,7 +80,8 @@ class World:
     def step(self, event: Input, now: float, new_id: NewId) -> tuple[Effect, ...]:
         """Take one input at a time `now` (Unix seconds) and say everything that follows from it.
 
-        Raises ValueError for an Install or SetToken that names a device or app nobody registered.
+        Raises ValueError, and nothing has changed, for an order that cannot be carried out: it
+        names a device, an app or a token that is not there.
         """
         match event:
             case Requested():
@@ -95,6 +100,8 @@ class World:
                 return tuple(self._overdue(now))
             case Started():
                 return tuple(self._interrupted())
+            case EndToken() | RotateToken() | Uninstall() | Reinstall():
+                return tuple(self._tokens(event, now))
         return tuple(self._set_up(event))
 
     def deadline(self) -> float | None:
@@ -271,8 +278,25 @@ class World:
             yield self._drop(process)
 
     def _set_up(self, event: Register | Revoke | Install | SetToken) -> Iterator[Effect]:
-        for key, record in setting_up.changes(event, self.state, seed=self._seed):
-            yield self._drop(self.state.records[key]) if record is None else self._put(record)
+        yield from self._change(setting_up.changes(event, self.state, seed=self._seed))
+
+    def _tokens(
+        self, event: EndToken | RotateToken | Uninstall | Reinstall, now: float
+    ) -> Iterator[Effect]:
+        changed, events = tokens.outcome(event, self.state, seed=self._seed, now_ms=int(now * 1000))
+        yield from self._change(changed)
+        for one in events:
+            yield Emit(event=one)
+
+    def _change(self, changed: Iterable[setting_up.Change]) -> Iterator[Effect]:
+        for key, record in changed:
+            if record is not None:
+                yield self._put(record)
+                continue
+            gone = self.state.records[key]
+            yield self._drop(gone)
+            if isinstance(gone, Handling):
+                yield KillApp(handling=gone.id)
 
     # Rows
 

@@ -59,6 +59,8 @@ class Stage:
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._failed: Callable[[], None] | None = None
+        self.grown = asyncio.Event()
+        """Set when the journal has grown; whoever waits for that clears it first."""
 
     def attach(self, wire: Wire, *, failed: Callable[[], None]) -> None:
         """Join the sockets; `failed` is called once when a turn could not be kept."""
@@ -104,6 +106,8 @@ class Stage:
             ((effect.key, effect.value) for effect in effects if isinstance(effect, Put)),
             [_entry(one) for one in happened],
         )
+        if happened:
+            self.grown.set()
         for effect in effects:
             if isinstance(effect, Perform) and self._wire is not None:
                 self._wire.perform(effect.connection, effect.act)
@@ -113,6 +117,25 @@ class Stage:
             self._tell(one)
         for effect in effects:
             self._run_app(effect)
+
+    def change(self, inputs: Iterable[Input]) -> bool:
+        """Take what a command orders, in a turn of its own; whether it changed anything.
+
+        It is kept before this returns. Raises ValueError for an order that cannot be carried out:
+        then none of them was; StoreError where the turn cannot be kept.
+        """
+        if self.failure is not None:
+            raise self.failure
+        before, seq = dict(self.world.state.records), self.seq
+        try:
+            self.apply(inputs)
+        except ValueError:
+            self.world.state.records, self.seq = before, seq
+            raise
+        except BaseException as error:
+            self._fail(error)
+            raise
+        return before != self.world.state.records
 
     def stop(self) -> None:
         """No further turn will come by itself."""
@@ -125,11 +148,14 @@ class Stage:
         try:
             self.apply(inputs)
         except BaseException as error:  # raised again by whoever runs the listener
-            self.failure = self.failure or error
-            if self._failed is not None:
-                self._failed()
+            self._fail(error)
             return
         self._set_timer()
+
+    def _fail(self, error: BaseException) -> None:
+        self.failure = self.failure or error
+        if self._failed is not None:
+            self._failed()
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -159,6 +185,7 @@ class Stage:
 
 def _entry(one: Happened) -> Entry:
     value = json.dumps(one.to_json(), separators=(",", ":"))
-    return Entry(
-        seq=one.seq, at_ms=one.at_ms, is_push=isinstance(one.event, PushEvent), value=value
-    )
+    event = one.event
+    is_push = isinstance(event, PushEvent)
+    push_id = event.id if isinstance(event, PushEvent) else event.push_id
+    return Entry(seq=one.seq, at_ms=one.at_ms, is_push=is_push, value=value, push_id=push_id)

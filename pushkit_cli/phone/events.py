@@ -16,18 +16,21 @@ class Happening(StrEnum):
     TERMINATED = "terminated"
     DISPLAYED = "displayed"
     SIGNAL_ENUMERATOR = "signal-enumerator"
+    TOKEN_UPDATED = "token-updated"  # noqa: S105 (what happened, not a secret)
+    TOKEN_INVALIDATED = "token-invalidated"  # noqa: S105
     WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceEvent:
-    """One thing that happened on a device because of one push.
+    """One thing that happened on a device, because of one push or of nobody's (`push_id` `None`).
 
     `reason` is a short word, `detail` a sentence, `basis` who says that a device does this.
+    `token` is the device token it is about, where it is about one.
     """
 
     event: Happening
-    push_id: str
+    push_id: str | None
     device: str
     app: str
     type: PushType
@@ -36,3 +39,4 @@ class DeviceEvent:
     reason: str | None = None
     detail: str | None = None
     basis: Basis = Basis.DOCUMENTED
+    token: str | None = None

@@ -67,11 +67,20 @@ def _place(kind: PushType) -> int:
 
 
 def issue_token(
-    *, seed: int, app: str, device: str, push_type: PushType, environment: Environment
+    *,
+    seed: int,
+    app: str,
+    device: str,
+    push_type: PushType,
+    environment: Environment,
+    before: int = 0,
 ) -> str:
     """A device token, 32 bytes in hexadecimal: a function of its arguments alone.
 
-    So fixtures may hold it. Length and contents are opaque in Apple's documents.
+    So fixtures may hold it. Length and contents are opaque in Apple's documents. `before` is how
+    many such tokens were issued before this one.
     """
     name = "\0".join((str(seed), app, device, push_type, environment))
+    if before:
+        name += f"\0{before}"
     return hashlib.sha256(f"pushkit device token\0{name}".encode()).hexdigest()

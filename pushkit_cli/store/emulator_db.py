@@ -26,18 +26,33 @@ _MIGRATIONS = (
     );
     CREATE INDEX journal_pushes ON journal (seq) WHERE push
     """,
+    # Which push each entry is about; and the last number given, which a cleared journal forgets.
+    """
+    ALTER TABLE journal ADD COLUMN push_id TEXT;
+    UPDATE journal SET push_id = substr(value, instr(value, '"id":"') + 6, 32)
+        WHERE push AND instr(value, '"id":"');
+    UPDATE journal SET push_id = substr(value, instr(value, '"push_id":"') + 11, 32)
+        WHERE NOT push AND instr(value, '"push_id":"');
+    CREATE INDEX journal_ids ON journal (push_id) WHERE push_id IS NOT NULL;
+    CREATE TABLE numbered (last INTEGER NOT NULL);
+    INSERT INTO numbered VALUES (0)
+    """,
 )
 SCHEMA = len(_MIGRATIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of the journal: `at_ms` is Unix milliseconds, `value` the event as JSON text."""
+    """One line of the journal: `at_ms` is Unix milliseconds, `value` the event as JSON text.
+
+    `push_id` is the push it is about, `None` where no push caused it.
+    """
 
     seq: int
     at_ms: int
     is_push: bool
     value: str
+    push_id: str | None = None
 
 
 class EmulatorDb:
@@ -55,8 +70,10 @@ class EmulatorDb:
 
     @property
     def last_seq(self) -> int:
-        """The number of the newest journal entry, 0 where there is none."""
-        return self._database.number("SELECT coalesce(max(seq), 0) FROM journal")
+        """The number of the newest entry there ever was, 0 where there was none."""
+        return self._database.number(
+            "SELECT max(last, (SELECT coalesce(max(seq), 0) FROM journal)) FROM numbered"
+        )
 
     def rows(self) -> list[tuple[str, dict[str, Any]]]:
         """Every record, in the order they were first put."""
@@ -73,11 +90,61 @@ class EmulatorDb:
         with self._database.transaction():
             for key, value in puts:
                 self._put(key, value)
-            journal = [(e.seq, e.at_ms, e.is_push, e.value) for e in entries]
-            self._database.run_many("INSERT INTO journal VALUES (?, ?, ?, ?)", journal)
+            journal = [(e.seq, e.at_ms, e.is_push, e.value, e.push_id) for e in entries]
+            self._database.run_many("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", journal)
             self._since_prune += sum(1 for row in journal if row[2])
             if journal and self._since_prune >= _PRUNE_EVERY:
                 self._prune(journal[-1][1])
+
+    def after(self, seq: int, *, limit: int, pushes_alone: bool = False) -> list[tuple[int, str]]:
+        """At most `limit` entries with a higher number, oldest first: each number, and the event.
+
+        Short queries, so that whoever reads a long journal keeps nobody from writing it.
+        """
+        also = "AND push" if pushes_alone else ""
+        return self._database.run(
+            f"SELECT seq, value FROM journal WHERE seq > ? {also} ORDER BY seq LIMIT ?",  # noqa: S608
+            (seq, limit),
+        )
+
+    def before(self, seq: int, *, limit: int, pushes_alone: bool = False) -> list[tuple[int, str]]:
+        """At most `limit` entries with a lower number, newest first."""
+        also = "AND push" if pushes_alone else ""
+        return self._database.run(
+            f"SELECT seq, value FROM journal WHERE seq < ? {also} ORDER BY seq DESC LIMIT ?",  # noqa: S608
+            (seq, limit),
+        )
+
+    def about(self, prefix: str, *, limit: int) -> list[tuple[str, str]]:
+        """Entries about pushes whose id begins so, a push's in their order: its id, the event."""
+        return self._database.run(
+            "SELECT push_id, value FROM journal WHERE push_id >= ? AND push_id < ?"
+            " ORDER BY push_id, seq LIMIT ?",
+            (prefix, prefix + "\x7f", limit),
+        )
+
+    def last_before(self, at_ms: int) -> int:
+        """The number of the last entry before a moment, 0 where there is none.
+
+        Found by halving: entries are numbered in the order of time.
+        """
+        low, high = 0, self.last_seq
+        while low < high:
+            middle = (low + high + 1) // 2
+            found = self._database.run(
+                "SELECT at_ms FROM journal WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (middle,)
+            )
+            if found and found[0][0] >= at_ms:
+                high = middle - 1
+            else:
+                low = middle
+        return low
+
+    def clear(self) -> None:
+        """Forget the journal; numbers go on."""
+        with self._database.transaction():
+            self._database.run("UPDATE numbered SET last = ?", (self.last_seq,))
+            self._database.run("DELETE FROM journal")
 
     def close(self) -> None:
         """Close; the write-ahead log is folded in."""

@@ -77,9 +77,11 @@ class ClientConnection:
 
     Give it requests while `room` allows and every byte that arrives; take `outgoing()` after
     each call and hand it to the transport; call `lost()` once when the transport has ended.
+    `max_answer` is how many bytes of an answer's body are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_answer: int = MAX_ANSWER_BYTES) -> None:
+        self._max_answer = max_answer
         self._h2 = H2Connection(
             H2Configuration(
                 client_side=True,
@@ -183,7 +185,7 @@ class ClientConnection:
                 self._h2.acknowledge_received_data(event.flow_controlled_length or 0, stream)
                 entry = self._open.get(stream)
                 if entry is not None:
-                    entry.body += data[: MAX_ANSWER_BYTES - len(entry.body)]
+                    entry.body += data[: self._max_answer - len(entry.body)]
             case StreamEnded(stream_id=int() as stream):
                 return self._finished(stream)
             case StreamReset(stream_id=int() as stream):

@@ -104,10 +104,12 @@ class ServerConnection:
 
     Give it every byte that arrives, the acts that answer, and the seconds that pass; take
     `outgoing()` after each call, and again as often as there is room for more. When `finished`
-    is true nothing more will be written and the transport can be closed.
+    is true nothing more will be written and the transport can be closed. `max_body` is how many
+    bytes of a body are kept; all are counted.
     """
 
-    def __init__(self, *, max_streams: int = 1) -> None:
+    def __init__(self, *, max_streams: int = 1, max_body: int = MAX_BODY_BYTES) -> None:
+        self._max_body = max_body
         self._h2 = _H2(
             H2Configuration(
                 client_side=False,
@@ -340,7 +342,7 @@ class ServerConnection:
     def _keep(self, stream: int, data: bytes) -> None:
         entry = self._arriving.get(stream)
         if entry is not None:  # count all, keep no more than the largest body that is allowed
-            kept = data[: MAX_BODY_BYTES - len(entry.kept)]
+            kept = data[: self._max_body - len(entry.kept)]
             entry.size += len(data)
             entry.kept += kept
             entry.cost += len(kept)
