@@ -6,7 +6,8 @@
     ├── ConfigError         6    configuration, credentials, keystore, port, disk
     │   ├── StoreError           a file or folder of ours cannot be used
     │   ├── CredentialError      a key, a certificate or an id is not what it must be
-    │   └── PortError            the listener cannot have the address it was told to use
+    │   ├── PortError            the listener cannot have the address it was told to use
+    │   └── ListenerError        nobody listens here, or the listener does not answer a command
     ├── UnknownOutcomeError 8    sent, and no answer was heard
     └── WaitError           124  a wait ran out
 
@@ -47,6 +48,7 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.REFUSED: "refused: APNs said no",
         ExitCode.NOT_SENT: "not sent: DNS, TCP, TLS, or provably unprocessed; again is safe",
         ExitCode.CONFIG: "configuration, credentials, port, disk",
+        ExitCode.EXPECTATION: "an expectation was not met",
         ExitCode.UNKNOWN: "unknown: sent, no answer heard; again may ring a phone twice",
         ExitCode.TIMEOUT: "a wait ran out",
         ExitCode.INTERRUPTED: "stopped by SIGINT before the work was done",
@@ -108,6 +110,12 @@ class PortError(ConfigError):
     """The listener cannot have the address it was told to use."""
 
     kind = "port"
+
+
+class ListenerError(ConfigError):
+    """Nobody listens here, or who listens does not answer a command."""
+
+    kind = "listener"
 
 
 class UnknownOutcomeError(PushkitError):

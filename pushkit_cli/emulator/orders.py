@@ -12,6 +12,7 @@ from pushkit_cli.emulator.moves import (
     Install,
     Register,
     Reinstall,
+    Revoke,
     RotateToken,
     SetToken,
     Uninstall,
@@ -19,12 +20,13 @@ from pushkit_cli.emulator.moves import (
 from pushkit_cli.emulator.state import App, Device, SigningKey
 from pushkit_cli.phone.registry import PLATFORMS
 
-Order = Register | Install | SetToken | EndToken | RotateToken | Uninstall | Reinstall
+Order = Register | Revoke | Install | SetToken | EndToken | RotateToken | Uninstall | Reinstall
 
 MAX_ORDERS = 200
 """In one change."""
 
 _ORDERS: Mapping[str, type[Any]] = {
+    "revoke": Revoke,
     "install": Install,
     "set-token": SetToken,
     "end-token": EndToken,

@@ -1,55 +1,104 @@
-"""The kept world, stepped by a command while nobody listens on it."""
+"""The emulator's state as commands use it: what is ordered goes to whoever holds it.
 
-from collections.abc import Iterator, Sequence
+That is the listener running here, over its control socket; with nobody listening, this process
+steps the same World under the same lock. When `change` returns, it holds for the next push.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
+from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import PushType
-from pushkit_cli.emulator.moves import Input, Install, Register
+from pushkit_cli.emulator.moves import Install, Register
+from pushkit_cli.emulator.orders import Order, to_data
 from pushkit_cli.emulator.state import App, Device, DeviceToken, State
-from pushkit_cli.emulator.world import World
 from pushkit_cli.engine import local, ready
+from pushkit_cli.engine.asking import CHANGE, RECORDS, Listener, listener_of
 from pushkit_cli.engine.setting import Setting
-from pushkit_cli.engine.stage import Stage
-from pushkit_cli.errors import ConfigError, UsageError
+from pushkit_cli.engine.waiting import wait_for
+from pushkit_cli.errors import ListenerError, UsageError
 from pushkit_cli.phone.registry import OS_VERSIONS, PLATFORMS, environments, token_types
 from pushkit_cli.store.emulator_db import NAME, EmulatorDb
 from pushkit_cli.store.files import Home
 
+if TYPE_CHECKING:
+    from pushkit_cli.engine.stage import Stage
 
-@contextmanager
-def kept_world(home: Home) -> Iterator[Stage]:
-    """The world of a home, under the listener's own lock. Raises ConfigError while one runs."""
-    with ExitStack() as stack:
-        home.folder("run")
-        lock = home.lock(ready.LOCK_FILE)
-        if not lock.take(wait=False):
-            raise ConfigError(
-                "a listener is running on this home and holds its devices",
-                hint="stop it first, or start it with --app and --device",
-            )
-        stack.callback(lock.release)
-        database = EmulatorDb(home)
-        stack.callback(database.close)
-        yield Stage(World(database.rows()), database, lambda _: None)
+_PATIENCE_S = 5.0
+"""A listener that is starting or ending holds the lock for about a second, a command for less."""
 
 
-def change(setting: Setting, orders: Sequence[Input]) -> bool:
-    """Carry orders out; whether anything changed."""
-    with kept_world(setting.cabinet().home) as stage:
-        before = dict(stage.world.state.records)
-        stage.apply(orders)
-        return before != stage.world.state.records
+def change(setting: Setting, orders: Sequence[Order]) -> bool:
+    """Carry orders out, all of them or none; whether anything changed.
+
+    Raises UsageError for an order that cannot be carried out.
+    """
+    with holder(setting) as held:
+        if isinstance(held, Listener):
+            said = held.ask(CHANGE, {"orders": [to_data(one) for one in orders]})
+            return bool(said["changed"])
+        try:
+            return held.change(orders)
+        except ValueError as error:
+            raise UsageError(str(error), hint="pushkit device list") from error
 
 
 def state(setting: Setting) -> State:
-    """What the emulator knows, as it was last committed; reading needs no lock."""
-    if not (setting.home / NAME).exists():
+    """Apps, devices and tokens as the emulator has them now."""
+    if listener_of(setting) is None and not (setting.home / NAME).exists():
         return State()
-    database = EmulatorDb(Home(setting.home))
-    try:
-        return World(database.rows()).state
-    finally:
-        database.close()
+    with holder(setting) as held:
+        if isinstance(held, Listener):
+            return State.load(_records(held))
+        return held.world.state
+
+
+def _records(listener: Listener) -> Iterator[tuple[str, dict[str, object]]]:
+    at, more = 0, True
+    while more:
+        said = listener.ask(RECORDS, {"after": at})
+        at, more = said["at"], said["more"]
+        yield from said["records"]
+
+
+@contextmanager
+def holder(setting: Setting) -> "Iterator[Listener | Stage]":
+    """Who holds the state: the listener running here, else a stage of our own under the lock.
+
+    Raises ListenerError where another process holds it and does not let go.
+    """
+    held: list[Listener | Stage] = []
+    with ExitStack() as stack:
+
+        def look() -> bool | None:
+            found = listener_of(setting) or _taken(setting.cabinet().home, stack)
+            if found is None:
+                return None
+            held.append(found)
+            return True
+
+        if not wait_for(look, timeout=_PATIENCE_S):
+            raise ListenerError(
+                f"another process holds {setting.home}, and it is not ready",
+                hint="a listener that is starting or ending? try again in a moment",
+            )
+        yield held[0]
+
+
+def _taken(home: Home, stack: ExitStack) -> "Stage | None":
+    """The world of a home, under the listener's own lock; `None` while another holds it."""
+    from pushkit_cli.emulator.world import World
+    from pushkit_cli.engine.stage import Stage
+
+    home.folder("run")
+    lock = home.lock(ready.LOCK_FILE)
+    if not lock.take(wait=False):
+        return None
+    stack.callback(lock.release)
+    database = EmulatorDb(home)
+    stack.callback(database.close)
+    return Stage(World(database.rows()), database, lambda _: None)
 
 
 def register_device(
@@ -80,13 +129,23 @@ def register_device(
     owner = state(setting).app(app) or App(bundle_id=app, team_id=local.TEAM_ID)
     changed = change(
         setting,
-        [Register(record=owner), Register(record=record), Install(device=name, bundle_id=app)],
+        [
+            Register(record=owner),
+            Register(record=record),
+            Install(device=name, bundle_id=app),
+        ],
     )
     tokens = {
         token.type: token.token
-        for token in state(setting).all_of(DeviceToken)
-        if (token.device, token.bundle_id) == (name, app)
+        for token in tokens_of(state(setting), name)
+        if token.bundle_id == app
+        and token.state is TokenState.LIVE
         and token.environment is environments(app)[0]
         and (not types or token.type in types)
     }
     return changed, tokens
+
+
+def tokens_of(state: State, name: str) -> Iterable[DeviceToken]:
+    """Every token a device has or had."""
+    return [one for one in state.all_of(DeviceToken) if one.device == name]

@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pushkit_cli.emulator.moves import Input, Install, Register, SetToken, Start
 from pushkit_cli.emulator.state import App, Device, SigningKey
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine import announce, host, local, ready
+from pushkit_cli.engine.control import controlled
 from pushkit_cli.engine.objects import stamp
 from pushkit_cli.engine.stage import Listener as Tell
 from pushkit_cli.engine.stage import Stage
@@ -32,6 +33,8 @@ from pushkit_cli.phone.registry import DEFAULT_DEVICES, OS_VERSIONS, PLATFORMS, 
 from pushkit_cli.store.emulator_db import NAME as EMULATOR_DB
 from pushkit_cli.store.emulator_db import EmulatorDb
 from pushkit_cli.store.files import Home, remove, write_private
+from pushkit_cli.store.sockets import clean
+from pushkit_cli.store.sockets import place as socket_place
 
 __all__ = ["PLATFORMS", "DeviceSpec", "Options", "Running", "TokenSpec", "run", "running"]
 
@@ -105,6 +108,7 @@ class _Identity:
     key: local.ProviderKey
     apps: tuple[str, ...]
     client_authorities: bytes
+    control: Path
 
 
 def run(
@@ -122,7 +126,7 @@ def run(
         stack.callback(lock.release)
         if not wait_for(lambda: lock.take(wait=False) or None, timeout=_PROBED_S):
             raise _second_listener(home)
-        remove(home.path / ready.RUN_FILE)  # a killed listener's: it would be taken for ours
+        _clear_away(home)
         database = EmulatorDb(home)
         stack.callback(database.close)
         stage = Stage(_world(options, home, database), database, tell)
@@ -133,8 +137,12 @@ def run(
             key=_key(options, home),
             apps=_apps(options, stage.world),
             client_authorities=trust.client_ca_file.read_bytes() + authorities,
+            control=stack.enter_context(socket_place(home)),
         )
-        stage.apply([Started(), *_set_up(options, identity.key, identity.apps)])
+        try:
+            stage.apply([Started(), *_set_up(options, identity.key, identity.apps)])
+        except ValueError as error:
+            raise UsageError(str(error), hint="check --token and --device") from error
         asyncio.run(_serve(options, stage, identity, started, signals=signals))
         if stage.failure is not None:
             raise stage.failure
@@ -171,6 +179,16 @@ def running(options: Options, tell: Tell) -> Iterator[Running]:
         thread.join()
         if failed:
             raise failed[0]
+
+
+def _clear_away(home: Home) -> None:
+    """Remove what a killed listener said of itself: it would be taken for ours."""
+    file = home.path / ready.RUN_FILE
+    with suppress(StoreError):
+        control = (ready.load(file) or {}).get("control")
+        if isinstance(control, str):
+            clean(Path(control))
+    remove(file)
 
 
 def _home(options: Options, stack: ExitStack) -> Home:
@@ -272,6 +290,19 @@ async def _serve(
     *,
     signals: bool,
 ) -> None:
+    async with AsyncExitStack() as commands:  # they are answered until the last push was
+        await _serve_pushes(options, stage, identity, started, commands, signals=signals)
+
+
+async def _serve_pushes(
+    options: Options,
+    stage: Stage,
+    identity: "_Identity",
+    started: Callable[[Running], None],
+    commands: AsyncExitStack,
+    *,
+    signals: bool,
+) -> None:
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     context = server_context(
@@ -293,9 +324,18 @@ async def _serve(
                     port=sockets[0].getsockname()[1],
                 )
             said = _announce(options, identity, stage, addresses)
-            for path in _ready_files(options, identity.home):
-                write_private(path, json.dumps(said).encode("ascii"))
+            files = _ready_files(options, identity.home)
+
+            def publish() -> None:
+                said.update(_facts(identity, stage, addresses))
+                for path in files:
+                    write_private(path, json.dumps(said).encode("ascii"))
+
+            await commands.enter_async_context(controlled(stage, identity.control, publish))
+            stack.callback(files.clear)  # commands come until the end, and bring none back
+            for path in files:
                 stack.callback(remove, path)
+            publish()
             if signals:
                 stack.enter_context(host.stop_signals(loop, done.set))
 
@@ -322,26 +362,32 @@ def _bind_both(options: Options) -> dict[Environment, list[socket.socket]]:
         raise
 
 
-def _announce(
-    options: Options,
-    identity: "_Identity",
-    stage: Stage,
-    addresses: dict[Environment, announce.Address],
+def _facts(
+    identity: "_Identity", stage: Stage, addresses: dict[Environment, announce.Address]
 ) -> dict[str, Any]:
-    facts = announce.describe(
+    return announce.describe(
         stage.world.state,
         addresses=addresses,
         trust=identity.trust,
         key=identity.key,
         first=identity.apps,
     )
+
+
+def _announce(
+    options: Options,
+    identity: "_Identity",
+    stage: Stage,
+    addresses: dict[Environment, announce.Address],
+) -> dict[str, Any]:
     body = {
         "event": "ready",
         "pid": os.getpid(),
         "version": __version__,
         "nonce": host.new_id(),
         "home": str(identity.home.path),
-        **facts,
+        "control": str(identity.control),
+        **_facts(identity, stage, addresses),
         "client_ca_files": [
             str(path) for path in (identity.trust.client_ca_file, *options.client_authorities)
         ],

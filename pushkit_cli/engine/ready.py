@@ -17,7 +17,7 @@ def find(home: Path, ready_file: Path | None) -> dict[str, Any] | None:
     `None` where nobody listens: the file is gone, or its writer no longer holds its lock.
     """
     if ready_file is not None:
-        return _load(ready_file)
+        return load(ready_file)
     if not home.is_dir():
         return None
     kept = Home(home)
@@ -28,10 +28,11 @@ def find(home: Path, ready_file: Path | None) -> dict[str, Any] | None:
     if probe.take(wait=False, shared=True):
         probe.release()
         return None
-    return _load(kept.path / RUN_FILE)
+    return load(kept.path / RUN_FILE)
 
 
-def _load(path: Path) -> dict[str, Any] | None:
+def load(path: Path) -> dict[str, Any] | None:
+    """What a file says. Raises StoreError for one that is none of ours."""
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError:

@@ -51,7 +51,7 @@ class Stage:
     def __init__(self, world: World, database: EmulatorDb, tell: Listener) -> None:
         self.world = world
         self.failure: BaseException | None = None
-        self._database = database
+        self.database = database
         self._tell = tell
         self.seq = database.last_seq
         self._wire: Wire | None = None
@@ -102,7 +102,7 @@ class Stage:
         at = host.now()
         effects = [effect for event in inputs for effect in self.world.step(event, at, host.new_id)]
         happened = self._number(effects, int(at * 1000))
-        self._database.commit(
+        self.database.commit(
             ((effect.key, effect.value) for effect in effects if isinstance(effect, Put)),
             [_entry(one) for one in happened],
         )

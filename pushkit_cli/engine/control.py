@@ -1,0 +1,194 @@
+"""What the control socket is asked, and what it answers: a table of questions.
+
+Questions and answers are JSON objects; what a client sends is checked as anybody's. A long answer
+comes in pages, and a long search lets the pushes through between them.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pushkit_cli.apns.message import Request, Response
+from pushkit_cli.apns.payload import Parsed
+from pushkit_cli.emulator import orders, selector
+from pushkit_cli.emulator.state import App, Device, DeviceToken, SigningKey, to_row
+from pushkit_cli.engine import journal
+from pushkit_cli.engine.asking import ABOUT, CHANGE, CLEAR, EVENTS, RECORDS
+from pushkit_cli.engine.stage import Stage
+from pushkit_cli.errors import PushkitError, UsageError
+from pushkit_cli.net.control import MAX_QUESTION_BYTES, bind
+from pushkit_cli.net.control_server import MAX_WAIT_S, ControlServer
+from pushkit_cli.store.sockets import make_private
+
+SHOWN_RECORDS = (App, SigningKey, Device, DeviceToken)
+"""What commands may read; the rest is the emulator's own business."""
+
+_PAGE_BYTES = 262_144
+_PAGE_RECORDS = 500
+_PAGES_A_QUESTION = 50
+_ABOUT = 1000
+_GRACE_S = 1.0
+_BREATH_S = 0.02
+"""Between two looks of somebody who waits: many turns of a busy listener are looked at together."""
+
+Said = Mapping[str, Any]
+
+
+class Control:
+    """One listener's answers. `changed` is called when a change was kept, before it is answered."""
+
+    def __init__(self, stage: Stage, changed: Callable[[], None]) -> None:
+        self._stage = stage
+        self._database = stage.database
+        self._changed = changed
+        self._ending = False
+        self._questions: Mapping[str, Callable[[Said], Awaitable[bytes]]] = {
+            CHANGE: self._change,
+            RECORDS: self._records,
+            EVENTS: self._events,
+            ABOUT: self._about,
+            CLEAR: self._clear,
+        }
+
+    def end(self) -> None:
+        """Nothing more will come: whoever waits is told so."""
+        self._ending = True
+        self._stage.grown.set()
+
+    async def answer(self, request: Request) -> Response:
+        """Answer whatever was asked; a question that is none is refused in words."""
+        question = self._questions.get(request.path.decode("latin-1"))
+        if question is None or request.method != "POST":
+            return _refusal(404, "no such question", None)
+        if request.body_size > MAX_QUESTION_BYTES:
+            return _refusal(413, "the question is too long", None)
+        read = request.json
+        if not isinstance(read, Parsed) or not isinstance(read.value, dict):
+            return _refusal(400, "the question is no JSON object", None)
+        try:
+            body = await question(read.value)
+        except UsageError as error:
+            return _refusal(400, error.message, error.hint)
+        except PushkitError as error:
+            return _refusal(500, error.message, error.hint)
+        except (ValueError, TypeError, KeyError) as error:
+            return _refusal(400, str(error), None)
+        except Exception as error:  # whoever asks hears of a bug, and the listener goes on
+            return _refusal(500, f"a bug in pushkit: {type(error).__name__}: {error}", None)
+        return Response(status=200, body=body)
+
+    async def _change(self, said: Said) -> bytes:
+        given = said["orders"]
+        if not isinstance(given, list) or len(given) > orders.MAX_ORDERS:
+            raise ValueError("orders are a list, and not a long one")
+        is_changed = self._stage.change([orders.from_data(one) for one in given])
+        if is_changed:
+            self._changed()
+        return _json({"changed": is_changed})
+
+    async def _records(self, said: Said) -> bytes:
+        after = _number(said, "after")
+        every = [
+            [key, to_row(record)]
+            for key, record in self._stage.world.state.records.items()
+            if isinstance(record, SHOWN_RECORDS)
+        ]
+        page = every[after : after + _PAGE_RECORDS]
+        at = after + len(page)
+        return _json({"records": page, "at": at, "more": at < len(every)})
+
+    async def _events(self, said: Said) -> bytes:
+        """A page of events behind `after`, or where `before` is said before that, backward.
+
+        With nothing to tell the answer waits up to `wait_s` seconds. `count` asks for their number.
+        """
+        wanted = selector.from_data(said["filter"])
+        after, wait_s = _number(said, "after"), min(_number(said, "wait_s"), MAX_WAIT_S)
+        if said["before"] is not None:
+            pages = journal.backward(self._database, wanted, _number(said, "before"), after)
+            return _events(await _read(pages, after), count=said["count"] is True, ended=False)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_s
+        while True:
+            page = await _read(journal.forward(self._database, wanted, after), after)
+            left = deadline - loop.time()
+            if page.events or page.more or left <= 0 or self._ending:
+                ended = self._ending and not page.more
+                return _events(page, count=said["count"] is True, ended=ended)
+            after = page.at
+            await self._until_grown(left)
+
+    async def _until_grown(self, longest: float) -> None:
+        if self._ending or self._stage.failure is not None:
+            return
+        self._stage.grown.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest):
+                await self._stage.grown.wait()
+        if not self._ending:
+            await asyncio.sleep(_BREATH_S)
+
+    async def _about(self, said: Said) -> bytes:
+        prefix = said["prefix"]
+        if not isinstance(prefix, str) or not prefix.isascii():
+            raise ValueError("the beginning of an id is missing")
+        found = self._database.about(prefix, limit=_ABOUT)
+        return b'{"events":[%s]}' % ",".join(text for _, text in found).encode("ascii")
+
+    async def _clear(self, said: Said) -> bytes:
+        del said
+        self._database.clear()
+        return _json({})
+
+
+@asynccontextmanager
+async def controlled(stage: Stage, path: Path, changed: Callable[[], None]) -> AsyncIterator[None]:
+    """Answer commands at a path; at the end, whoever still waits hears that nothing more comes."""
+    control = Control(stage, changed)
+    server = ControlServer(control.answer)
+    bound = bind(path)
+    make_private(path)
+    await server.start(bound)
+    try:
+        yield
+    finally:
+        control.end()
+        await server.stop(grace=_GRACE_S)
+
+
+async def _read(pages: Any, after: int) -> journal.Page:
+    """Pages until enough was found or looked at, as one; between two of them others may run."""
+    events: list[str] = []
+    size, at, more = 0, after, False
+    for number, page in enumerate(pages, start=1):
+        events += page.events
+        size += sum(map(len, page.events))
+        at, more = page.at, page.more
+        if size >= _PAGE_BYTES or number >= _PAGES_A_QUESTION:
+            break
+        await asyncio.sleep(0)
+    return journal.Page(events=events, at=at, more=more)
+
+
+def _events(page: journal.Page, *, count: bool, ended: bool) -> bytes:
+    tail = json.dumps({"at": page.at, "more": page.more, "ended": ended}, separators=(",", ":"))
+    told = str(len(page.events)) if count else "[" + ",".join(page.events) + "]"
+    return f'{{"events":{told},{tail[1:]}'.encode("ascii")
+
+
+def _number(said: Said, name: str) -> int:
+    value = said[name]
+    if type(value) is not int or not 0 <= value <= journal.NEVER:
+        raise ValueError(f"{name} is no number")
+    return value
+
+
+def _json(value: Said) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def _refusal(status: int, message: str, hint: str | None) -> Response:
+    return Response(status=status, body=_json({"message": message, "hint": hint}))
