@@ -8,6 +8,7 @@
     │   ├── CredentialError      a key, a certificate or an id is not what it must be
     │   ├── PortError            the listener cannot have the address it was told to use
     │   └── ListenerError        nobody listens here, or the listener does not answer a command
+    ├── ExpectationError    7    something was expected, and too much of it came
     ├── UnknownOutcomeError 8    sent, and no answer was heard
     └── WaitError           124  a wait ran out
 
@@ -116,6 +117,13 @@ class ListenerError(ConfigError):
     """Nobody listens here, or who listens does not answer a command."""
 
     kind = "listener"
+
+
+class ExpectationError(PushkitError):
+    """What was expected did not come true, and cannot any more."""
+
+    exit_code = ExitCode.EXPECTATION
+    kind = "expectation"
 
 
 class UnknownOutcomeError(PushkitError):

@@ -28,6 +28,8 @@ COMMANDS: Mapping[str, Entry] = {
     "register": Entry(group="main", help="Register keys, apps, devices and export tokens."),
     "send": Entry(group="main", help="Send a push, and say what became of it."),
     "listen": Entry(group="main", help="Run a local APNs with an iPhone and a watch behind it."),
+    "device": Entry(group="emulator", help="See devices, and decide what becomes of their tokens."),
+    "inbox": Entry(group="emulator", help="See what arrived, or wait until it does."),
     "env": Entry(group="emulator", help="Print the variables that point a server at the listener."),
     "ready": Entry(group="emulator", help="Wait until a listener accepts connections."),
     "certificate": Entry(
@@ -104,7 +106,8 @@ def cli(
     """Send Apple PushKit pushes, and emulate everything they meet.
 
     stdout is data, stderr is talk. Exit codes: 0 done, 2 usage, 3 held back by lint, 4 refused,
-    5 not sent, 6 configuration, 8 sent but no answer heard, 124 a wait ran out.
+    5 not sent, 6 configuration, 7 an expectation not met, 8 sent but no answer heard, 124 a wait
+    ran out.
     """
     terminal = ctx.ensure_object(Terminal)
     terminal.profile = profile

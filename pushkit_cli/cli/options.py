@@ -4,14 +4,18 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from pushkit_cli.engine import inbox
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -49,6 +53,53 @@ class Expires:
 
     at: int | None = None
     within_s: float | None = None
+
+
+class Since(click.ParamType["inbox.Since"]):
+    """An event's number, a duration back from now, or a moment in RFC 3339."""
+
+    name = "duration|time|seq"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "inbox.Since":
+        """From when on."""
+        from pushkit_cli.engine.inbox import Since as Found
+
+        if isinstance(value, Found):
+            return value
+        text = str(value)
+        if text.isascii() and text.isdigit():
+            return Found(seq=int(text[:15]))
+        seconds = seconds_in(text)
+        return Found(at=moment(text, param, ctx)) if seconds is None else Found(within_s=seconds)
+
+
+class Moment(click.ParamType[float]):
+    """A moment in RFC 3339, or Unix milliseconds as APNs writes them."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Unix seconds."""
+        if isinstance(value, float):
+            return value
+        text = str(value)
+        if text.isascii() and text.isdigit():
+            return int(text[:15]) / 1000
+        return moment(text, param, ctx)
+
+
+def moment(text: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    """Unix seconds of a date and time; without a zone it is this machine's."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError) as error:
+        raise click.BadParameter(
+            f"{text} is no moment: write 2026-11-25T09:30:00Z", ctx, param
+        ) from error
 
 
 class Expiration(click.ParamType[Expires]):
@@ -135,7 +186,9 @@ class TypeName(click.ParamType[str]):
 DURATION = Duration()
 EXPIRATION = Expiration()
 HEADER = Header()
+MOMENT = Moment()
 PLAIN = Plain()
+SINCE = Since()
 TYPE_NAME = TypeName()
 
 

@@ -81,6 +81,11 @@ class Terminal:
         """Foreign text in the form this terminal may see."""
         return foreign(value, limit=limit, ascii_only=self.ascii_only)
 
+    @property
+    def is_read(self) -> bool:
+        """Whether anybody still reads stdout."""
+        return sys.stdout not in self._gone
+
     def data(self, line: str) -> None:
         """A line of data, to stdout."""
         self._write(sys.stdout, line)

@@ -1,6 +1,7 @@
 """What became of pushes, as lines for a person and objects for a script. No writing here."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pushkit_cli.apns.message import Outcome
@@ -67,6 +68,8 @@ def reply_line(result: "Result", terminal: "Terminal", *, with_id: bool = True) 
     answer = [str(reply.status)] if reply.status is not None else []
     if reply.reason is not None:
         answer.append(terminal.show(reply.reason))
+    if reply.unregistered_at_ms is not None:
+        answer.append(since(reply.unregistered_at_ms))
     if reply.outcome in (Outcome.UNKNOWN, Outcome.UNSENT, Outcome.HELD) and reply.detail:
         answer.append(terminal.show(reply.detail))
     if answer:
@@ -76,6 +79,15 @@ def reply_line(result: "Result", terminal: "Terminal", *, with_id: bool = True) 
     if result.elapsed_ms is not None:
         words.append(f"{result.elapsed_ms:.0f} ms")
     return "  ".join(words)
+
+
+def since(at_ms: int) -> str:
+    """When a token ceased to be live (Unix milliseconds, as far as they are a date)."""
+    try:
+        at = datetime.fromtimestamp(at_ms / 1000, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"since {str(at_ms)[:20]} ms"
+    return f"since {at.strftime('%Y-%m-%d %H:%M:%SZ')}"
 
 
 def finding_lines(shot: "Shot", terminal: "Terminal") -> Iterator[str]:

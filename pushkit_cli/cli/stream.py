@@ -14,16 +14,33 @@ _INDENT = " " * 10
 _ID_DIGITS = 6
 
 
-def lines(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
-    """One event as the lines that a person reads."""
+def lines(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool = False) -> Iterator[str]:
+    """One event as the lines that a person reads; `alone`: its push does not stand above it."""
     if event["event"] == "push":
         yield from _push(event, terminal)
+    elif alone or event["push_id"] is None:
+        yield _alone(event, terminal)
     else:
         yield from _device(event, terminal)
 
 
+def _clock(event: Mapping[str, Any]) -> str:
+    return datetime.fromisoformat(event["at"]).astimezone().strftime("%H:%M:%S")
+
+
+def _alone(event: Mapping[str, Any], terminal: "Terminal") -> str:
+    words = [
+        f"{_clock(event)}  {event['event']}",
+        terminal.show(event["device"]),
+        terminal.show(event["app"]),
+        terminal.show(event["type"]),
+        *([terminal.show(event["detail"], limit=300)] if event["detail"] is not None else []),
+        *([f"[{event['push_id'][:_ID_DIGITS]}]"] if event["push_id"] is not None else []),
+    ]
+    return terminal.wrap("  ".join(words), indent=" " * 10)
+
+
 def _push(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
-    at = datetime.fromisoformat(event["at"]).astimezone().strftime("%H:%M:%S")
     words = [
         terminal.show(event["type"] or "(no type)"),
         terminal.show(event["device"] or "?"),
@@ -31,7 +48,7 @@ def _push(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
         f"{event['size_bytes']} bytes",
         f"[{event['id'][:_ID_DIGITS]}]",
     ]
-    yield terminal.wrap(f"{at}  -->  {'  '.join(words)}", indent=" " * 15)
+    yield terminal.wrap(f"{_clock(event)}  -->  {'  '.join(words)}", indent=" " * 15)
     if event["reason"] is None:
         yield f"{_INDENT}<--  {terminal.paint('200 accepted', 'green')}"
         return

@@ -109,7 +109,7 @@ class _Moment:
             return
         self.changes.append((ended.key, ended))
         basis = Basis.DOCUMENTED if why == "invalidated" else Basis.OURS
-        detail = f"{_named(ended)} is no longer valid ({why})"
+        detail = f"{_named(ended)}: {why}"
         self._tell(Happening.TOKEN_INVALIDATED, ended, why, detail, basis)
 
     def renew(self, old: DeviceToken, why: str) -> None:
@@ -119,13 +119,13 @@ class _Moment:
             self.changes.append((ended.key, ended))
         new = next_token(old, self._state, seed=self._seed)
         self.changes.append((new.key, new))
-        self._tell(Happening.TOKEN_UPDATED, new, why, f"{_named(new)} is new ({why})")
+        self._tell(Happening.TOKEN_UPDATED, new, why, f"{_named(new)}: {why}")
 
     def revive(self, old: DeviceToken) -> None:
         """The app is back and gets the token it had (ours: a phone may give it another)."""
         live = replace(old, state=TokenState.LIVE, since_ms=None)
         self.changes.append((live.key, live))
-        detail = f"{_named(live)} is valid again (reinstalled)"
+        detail = f"{_named(live)}: reinstalled"
         self._tell(Happening.TOKEN_UPDATED, live, "reinstalled", detail, Basis.OURS)
 
     def stop(self, event: Uninstall | Reinstall) -> None:
@@ -164,4 +164,4 @@ class _Moment:
 
 
 def _named(token: DeviceToken) -> str:
-    return f"the {token.environment} {token.type} token {token.token[:8]}"
+    return f"{token.environment} token {token.token[:8]}"

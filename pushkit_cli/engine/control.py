@@ -16,7 +16,7 @@ from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.emulator import orders, selector
 from pushkit_cli.emulator.state import App, Device, DeviceToken, SigningKey, to_row
 from pushkit_cli.engine import journal
-from pushkit_cli.engine.asking import ABOUT, CHANGE, CLEAR, EVENTS, RECORDS
+from pushkit_cli.engine.asking import ABOUT, ABOUT_LIMIT, CHANGE, CLEAR, EVENTS, RECORDS
 from pushkit_cli.engine.stage import Stage
 from pushkit_cli.errors import PushkitError, UsageError
 from pushkit_cli.net.control import MAX_QUESTION_BYTES, bind
@@ -29,7 +29,6 @@ SHOWN_RECORDS = (App, SigningKey, Device, DeviceToken)
 _PAGE_BYTES = 262_144
 _PAGE_RECORDS = 500
 _PAGES_A_QUESTION = 50
-_ABOUT = 1000
 _GRACE_S = 1.0
 _BREATH_S = 0.02
 """Between two looks of somebody who waits: many turns of a busy listener are looked at together."""
@@ -103,13 +102,14 @@ class Control:
     async def _events(self, said: Said) -> bytes:
         """A page of events behind `after`, or where `before` is said before that, backward.
 
-        With nothing to tell the answer waits up to `wait_s` seconds. `count` asks for their number.
+        With nothing to tell the answer waits up to `wait_ms`. `count` asks for their number.
         """
         wanted = selector.from_data(said["filter"])
-        after, wait_s = _number(said, "after"), min(_number(said, "wait_s"), MAX_WAIT_S)
+        after, wait_s = _number(said, "after"), min(_number(said, "wait_ms") / 1000, MAX_WAIT_S)
+        last = self._database.last_seq
         if said["before"] is not None:
             pages = journal.backward(self._database, wanted, _number(said, "before"), after)
-            return _events(await _read(pages, after), count=said["count"] is True, ended=False)
+            return _events(await _read(pages, after), said, last=last, ended=False)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_s
         while True:
@@ -117,7 +117,7 @@ class Control:
             left = deadline - loop.time()
             if page.events or page.more or left <= 0 or self._ending:
                 ended = self._ending and not page.more
-                return _events(page, count=said["count"] is True, ended=ended)
+                return _events(page, said, last=last, ended=ended)
             after = page.at
             await self._until_grown(left)
 
@@ -135,8 +135,8 @@ class Control:
         prefix = said["prefix"]
         if not isinstance(prefix, str) or not prefix.isascii():
             raise ValueError("the beginning of an id is missing")
-        found = self._database.about(prefix, limit=_ABOUT)
-        return b'{"events":[%s]}' % ",".join(text for _, text in found).encode("ascii")
+        found = [text for _, text in self._database.about(prefix, limit=ABOUT_LIMIT)]
+        return f'{{"events":[{",".join(found)}]}}'.encode("ascii")
 
     async def _clear(self, said: Said) -> bytes:
         del said
@@ -173,10 +173,12 @@ async def _read(pages: Any, after: int) -> journal.Page:
     return journal.Page(events=events, at=at, more=more)
 
 
-def _events(page: journal.Page, *, count: bool, ended: bool) -> bytes:
-    tail = json.dumps({"at": page.at, "more": page.more, "ended": ended}, separators=(",", ":"))
-    told = str(len(page.events)) if count else "[" + ",".join(page.events) + "]"
-    return f'{{"events":{told},{tail[1:]}'.encode("ascii")
+def _events(page: journal.Page, said: Said, *, last: int, ended: bool) -> bytes:
+    """The events as they were kept, or how many there are, and where to read on."""
+    counted = said["count"] is True
+    told = str(len(page.events)) if counted else "[" + ",".join(page.events) + "]"
+    rest = _json({"at": page.at, "last": last, "more": page.more, "ended": ended})
+    return f'{{"events":{told},'.encode("ascii") + rest[1:]
 
 
 def _number(said: Said, name: str) -> int:

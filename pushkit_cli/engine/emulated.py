@@ -17,7 +17,7 @@ from pushkit_cli.engine import local, ready
 from pushkit_cli.engine.asking import CHANGE, RECORDS, Listener, listener_of
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.waiting import wait_for
-from pushkit_cli.errors import ListenerError, UsageError
+from pushkit_cli.errors import ConfigError, ListenerError, UsageError
 from pushkit_cli.phone.registry import OS_VERSIONS, PLATFORMS, environments, token_types
 from pushkit_cli.store.emulator_db import NAME, EmulatorDb
 from pushkit_cli.store.files import Home
@@ -125,13 +125,19 @@ def register_device(
             f"a device of platform {platform} has no {', '.join(unable)} tokens",
             hint=f"it has {', '.join(able)}",
         )
-    record = Device(name=name, platform=platform, os=os or OS_VERSIONS[platform])
-    owner = state(setting).app(app) or App(bundle_id=app, team_id=local.TEAM_ID)
+    known = state(setting)
+    there = known.device(name)
+    if there is not None and there.platform != platform:
+        raise ConfigError(
+            f"another device is called {name}: {there.platform} {there.os}",
+            hint=f"--platform {there.platform} gives that one the app; else choose another name",
+        )
+    version = os or (OS_VERSIONS[platform] if there is None else there.os)
     changed = change(
         setting,
         [
-            Register(record=owner),
-            Register(record=record),
+            *_app(setting, known, app),
+            Register(record=Device(name=name, platform=platform, os=version)),
             Install(device=name, bundle_id=app),
         ],
     )
@@ -144,6 +150,15 @@ def register_device(
         and (not types or token.type in types)
     }
     return changed, tokens
+
+
+def _app(setting: Setting, known: State, bundle_id: str) -> list[Order]:
+    """What makes an app known: it is the listener's team's, and stays its owner's."""
+    if known.app(bundle_id) is not None:
+        return []
+    listener = setting.listener() or {}
+    team_id = listener.get("team_id", local.TEAM_ID)
+    return [Register(record=App(bundle_id=bundle_id, team_id=team_id))]
 
 
 def tokens_of(state: State, name: str) -> Iterable[DeviceToken]:

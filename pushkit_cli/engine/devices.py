@@ -1,0 +1,153 @@
+"""Emulated devices and their tokens as a user asks for them and controls them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pushkit_cli.apns.facts import TokenState
+from pushkit_cli.apns.push import Environment, PushType, token_type
+from pushkit_cli.emulator.moves import EndToken, Reinstall, RotateToken, Uninstall
+from pushkit_cli.emulator.orders import Order
+from pushkit_cli.emulator.state import Device, DeviceToken, State
+from pushkit_cli.engine import emulated
+from pushkit_cli.engine.setting import Setting
+from pushkit_cli.errors import UsageError
+
+__all__ = ["DeviceToken", "Done", "Shown", "end_token", "find", "listed", "reinstall",
+    "rotate_token", "uninstall"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A device and every token it has or had, the live ones of each app first."""
+
+    device: Device
+    tokens: tuple[DeviceToken, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What an order came to: the app it was for, and the tokens that are otherwise than before."""
+
+    changed: bool
+    app: str
+    tokens: tuple[DeviceToken, ...]
+
+
+def listed(setting: Setting) -> list[Shown]:
+    """Every emulated device."""
+    state = emulated.state(setting)
+    return [_shown(device, state) for device in state.all_of(Device)]
+
+
+def find(setting: Setting, name: str) -> Shown:
+    """One device. Raises UsageError where none is called so."""
+    state = emulated.state(setting)
+    return _shown(_device(state, name), state)
+
+
+def end_token(
+    setting: Setting,
+    name: str,
+    kind: PushType,
+    *,
+    app: str | None,
+    environment: Environment,
+    state: TokenState,
+    at: float | None,
+) -> Done:
+    """Make a token one that APNs answers with 410; `at` is Unix seconds, `None`: now."""
+
+    def order(bundle_id: str) -> Order:
+        return EndToken(
+            device=name,
+            bundle_id=bundle_id,
+            type=token_type(kind),
+            environment=environment,
+            state=state,
+            at_ms=_ms(at),
+        )
+
+    return _done(setting, name, app, order)
+
+
+def rotate_token(
+    setting: Setting, name: str, kind: PushType, *, app: str | None, environment: Environment
+) -> Done:
+    """Issue a new token in place of the one there was."""
+    return _done(
+        setting,
+        name,
+        app,
+        lambda bundle_id: RotateToken(
+            device=name, bundle_id=bundle_id, type=token_type(kind), environment=environment
+        ),
+    )
+
+
+def uninstall(setting: Setting, name: str, *, app: str | None, at: float | None) -> Done:
+    """Remove an app: every token it has on the device ends, in both environments."""
+    return _done(
+        setting,
+        name,
+        app,
+        lambda bundle_id: Uninstall(device=name, bundle_id=bundle_id, at_ms=_ms(at)),
+    )
+
+
+def reinstall(setting: Setting, name: str, *, app: str | None, new_tokens: bool) -> Done:
+    """Put an app back: its tokens are live again, or new ones are."""
+    return _done(
+        setting,
+        name,
+        app,
+        lambda bundle_id: Reinstall(device=name, bundle_id=bundle_id, new_tokens=new_tokens),
+    )
+
+
+def _done(setting: Setting, name: str, app: str | None, order: Callable[[str], Order]) -> Done:
+    before = emulated.state(setting)
+    bundle_id = _app(setting, before, name, app)
+    changed = emulated.change(setting, [order(bundle_id)])
+    after = emulated.state(setting) if changed else before
+    known = set(emulated.tokens_of(before, name))
+    others = tuple(one for one in emulated.tokens_of(after, name) if one not in known)
+    return Done(changed=changed, app=bundle_id, tokens=others)
+
+
+def _app(setting: Setting, state: State, name: str, asked: str | None) -> str:
+    """The app that is meant: the one named, else the first of this run, else the first there was.
+
+    Raises UsageError where the device has no such app.
+    """
+    _device(state, name)
+    mine = list(dict.fromkeys(one.bundle_id for one in emulated.tokens_of(state, name)))
+    if asked is not None and asked not in mine:
+        raise UsageError(
+            f"{name} never had the app {asked}", hint=f"it has {', '.join(mine) or 'none'}"
+        )
+    if not mine:
+        raise UsageError(f"{name} has no app", hint=f"pushkit register device {name} --app B")
+    first = (setting.listener() or {}).get("apps", [])
+    return asked or next((one for one in first if one in mine), mine[0])
+
+
+def _device(state: State, name: str) -> Device:
+    found = state.device(name)
+    if found is None:
+        names = ", ".join(one.name for one in state.all_of(Device))
+        raise UsageError(
+            f"no emulated device is called {name}",
+            hint=f"there are {names}" if names else "start `pushkit listen`: it makes two",
+        )
+    return found
+
+
+def _shown(device: Device, state: State) -> Shown:
+    tokens = sorted(
+        emulated.tokens_of(state, device.name), key=lambda one: one.state is not TokenState.LIVE
+    )
+    return Shown(device=device, tokens=tuple(tokens))
+
+
+def _ms(at: float | None) -> int | None:
+    return None if at is None else int(at * 1000)
