@@ -80,7 +80,7 @@ class Condition:
             found = _inside(found, name)
         if self.value is None:
             return found is not None
-        return found == self.value if isinstance(found, str) else _is_json(self.value, found)
+        return found == self.value or _is_json(self.value, found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

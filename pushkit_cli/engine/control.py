@@ -140,7 +140,9 @@ class Control:
 
     async def _clear(self, said: Said) -> bytes:
         del said
-        self._database.clear()
+        last = self._database.last_seq
+        while self._database.clear(last):
+            await asyncio.sleep(0)
         return _json({})
 
 

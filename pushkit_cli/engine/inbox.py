@@ -227,6 +227,8 @@ def clear(setting: Setting) -> None:
     """Forget what was captured; numbers go on, devices and tokens stay."""
     with emulated.holder(setting) as held:
         if isinstance(held, Listener):
-            held.ask(CLEAR, {})
-        else:
-            held.database.clear()
+            held.ask(CLEAR, {}, wait_s=_POLL_S)
+            return
+        last = held.database.last_seq
+        while held.database.clear(last):
+            pass

@@ -17,6 +17,7 @@ JOURNAL_PUSHES = 100_000
 """The journal forgets the oldest pushes beyond this many."""
 JOURNAL_DAYS = 7
 _PRUNE_EVERY = 1_000
+_CLEARED_AT_ONCE = 4_000
 
 _MIGRATIONS = (
     """
@@ -140,11 +141,19 @@ class EmulatorDb:
                 low = middle
         return low
 
-    def clear(self) -> None:
-        """Forget the journal; numbers go on."""
+    def clear(self, upto: int) -> bool:
+        """Forget some of the entries up to a number; whether there are more. Numbers go on.
+
+        In pieces, so that a long journal keeps nobody waiting.
+        """
         with self._database.transaction():
-            self._database.run("UPDATE numbered SET last = ?", (self.last_seq,))
-            self._database.run("DELETE FROM journal")
+            self._database.run("UPDATE numbered SET last = max(last, ?)", (self.last_seq,))
+            self._database.run(
+                "DELETE FROM journal WHERE seq IN"
+                " (SELECT seq FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?)",
+                (upto, _CLEARED_AT_ONCE),
+            )
+            return self._database.number("SELECT changes()") == _CLEARED_AT_ONCE
 
     def close(self) -> None:
         """Close; the write-ahead log is folded in."""
