@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pushkit_cli.apns.message import Request, Response
@@ -104,7 +105,9 @@ def _exchange(peer: socket.socket, request: Request, deadline: float) -> Respons
         if left <= 0:
             raise TimeoutError
         peer.settimeout(left)
-        peer.sendall(wire.outgoing())
+        with suppress(BrokenPipeError, ConnectionResetError):
+            # It has answered and closed before it heard all of this: the answer lies here to read.
+            peer.sendall(wire.outgoing())
         data = peer.recv(_READ_BYTES)
         events = wire.receive(data) if data else wire.lost("it ended")
         for event in events:
