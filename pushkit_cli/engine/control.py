@@ -26,7 +26,6 @@ from pushkit_cli.store.sockets import make_private
 SHOWN_RECORDS = (App, SigningKey, Device, DeviceToken)
 """What commands may read; the rest is the emulator's own business."""
 
-_PAGE_BYTES = 262_144
 _PAGE_RECORDS = 500
 _PAGES_A_QUESTION = 50
 _GRACE_S = 1.0
@@ -169,7 +168,8 @@ async def _read(pages: Any, after: int) -> journal.Page:
         events += page.events
         size += sum(map(len, page.events))
         at, more = page.at, page.more
-        if size >= _PAGE_BYTES or number >= _PAGES_A_QUESTION:
+        # Not after the last page: who then waits for more would miss what came in between.
+        if not more or size >= journal.PAGE_BYTES or number >= _PAGES_A_QUESTION:
             break
         await asyncio.sleep(0)
     return journal.Page(events=events, at=at, more=more)

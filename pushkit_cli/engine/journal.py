@@ -9,6 +9,8 @@ from pushkit_cli.store.emulator_db import EmulatorDb
 
 NEVER = 2**53
 """A number no entry will have."""
+PAGE_BYTES = 262_144
+"""Enough for one page; the last event of it may be a large one."""
 _PAGE_ROWS = 200
 
 
@@ -31,9 +33,10 @@ def forward(database: EmulatorDb, wanted: Filter, after: int) -> Iterator[Page]:
     while True:
         last = database.last_seq
         rows = database.after(after, limit=_PAGE_ROWS, pushes_alone=wanted.pushes_alone)
-        more = len(rows) == _PAGE_ROWS
-        after = rows[-1][0] if more else max(after, last)
-        yield Page(events=_matching(rows, wanted), at=after, more=more)
+        events, looked_at = _matching(rows, wanted)
+        more = looked_at < len(rows) or len(rows) == _PAGE_ROWS
+        after = rows[looked_at - 1][0] if more else max(after, last)
+        yield Page(events=events, at=after, more=more)
         if not more:
             return
 
@@ -44,14 +47,23 @@ def backward(database: EmulatorDb, wanted: Filter, before: int, after: int = 0) 
         after = max(after, database.last_before(wanted.since_ms))
     while True:
         rows = database.before(before, limit=_PAGE_ROWS, pushes_alone=wanted.pushes_alone)
-        more = len(rows) == _PAGE_ROWS and rows[-1][0] > after
-        before = rows[-1][0] if rows else 0
-        yield Page(
-            events=_matching([row for row in rows if row[0] > after], wanted), at=before, more=more
-        )
+        new = [row for row in rows if row[0] > after]
+        events, looked_at = _matching(new, wanted)
+        more = looked_at < len(new) or len(new) == _PAGE_ROWS
+        before = new[looked_at - 1][0] if new else 0
+        yield Page(events=events, at=before, more=more)
         if not more:
             return
 
 
-def _matching(rows: list[tuple[int, str]], wanted: Filter) -> list[str]:
-    return [text for _, text in rows if wanted.matches(json.loads(text))]
+def _matching(rows: list[tuple[int, str]], wanted: Filter) -> tuple[list[str], int]:
+    """What was asked for, and how many rows were looked at until that was enough."""
+    found: list[str] = []
+    size = 0
+    for number, (_, text) in enumerate(rows, start=1):
+        if wanted.matches(json.loads(text)):
+            found.append(text)
+            size += len(text)
+            if size >= PAGE_BYTES:
+                return found, number
+    return found, len(rows)

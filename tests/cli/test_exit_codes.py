@@ -14,7 +14,7 @@ from pushkit_cli.errors import MEANINGS, ExitCode
 from tests.cli.credentials import APP, TEAM, TOKEN, p8_file, wrong_keys
 from tests.cli.errands import Done, failed, left_behind, spoken
 from tests.cli.hosts import RawHost, always, answers, raw_host, silence
-from tests.commands import PATIENCE_S, PUSHKIT, objects, pushkit
+from tests.commands import PATIENCE_S, PUSHKIT, listening, objects, pushkit
 
 _SEND = ("send", "--type", "voip", "--to", TOKEN, "--app", APP, "--env", "local", "-d",
     "callUUID=x")  # fmt: skip
@@ -61,6 +61,12 @@ def _stopped(tmp_path: Path, number: int, *more: str) -> Done:
     return Done(process.args, process.returncode, out, err)
 
 
+def _one_too_many(_: Path) -> Done:
+    with listening("--port", "0"):
+        pushkit("send", "--type", "voip")
+        return pushkit("inbox", "wait", "voip=0")
+
+
 Case = Callable[[Path], Done]
 CASES: Mapping[ExitCode, Case] = {
     ExitCode.DONE: lambda tmp: _answered(tmp, Response(status=200)),
@@ -70,6 +76,7 @@ CASES: Mapping[ExitCode, Case] = {
     ExitCode.REFUSED: lambda tmp: _answered(tmp, Response(status=400)),
     ExitCode.NOT_SENT: lambda _: pushkit(*_SEND, "--endpoint", "https://127.0.0.1:1"),
     ExitCode.CONFIG: lambda _: pushkit("register", "key", "-", "--team-id", TEAM),
+    ExitCode.EXPECTATION: _one_too_many,
     ExitCode.UNKNOWN: _unanswered,
     ExitCode.TIMEOUT: lambda _: pushkit("ready", "--timeout", "50ms"),
     ExitCode.INTERRUPTED: lambda tmp: _stopped(tmp, signal.SIGINT),
@@ -89,7 +96,13 @@ def test_a_command_leaves_with_each_code(home: Path, tmp_path: Path, code: ExitC
     assert left_behind(home) == []
 
 
-_RAISED = (ExitCode.USAGE, ExitCode.NOT_SENT, ExitCode.CONFIG, ExitCode.TIMEOUT)
+_RAISED = (
+    ExitCode.USAGE,
+    ExitCode.NOT_SENT,
+    ExitCode.CONFIG,
+    ExitCode.EXPECTATION,
+    ExitCode.TIMEOUT,
+)
 
 
 @pytest.mark.parametrize("code", _RAISED, ids=lambda code: code.name)

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,14 @@ from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.errors import ExpectationError, ListenerError, UsageError, WaitError
 from tests.conftest import Told
-from tests.engine.scene import PATIENCE_S, Scene, opened
+from tests.engine.scene import PATIENCE_S, Scene, opened, set_up
 from tests.engine.scene import journal as kept_journal
 from tests.engine.test_listener import options, send
+from tests.law import BUNDLE
 
+ROTATE = RotateToken(
+    device="iphone", bundle_id=BUNDLE, type=PushType.voip, environment=Environment.SANDBOX
+)
 CALL = ["push", "launched", "delivered", "call-reported"]
 
 
@@ -94,6 +99,16 @@ def test_events_are_listed_by_what_they_are(
     assert listed(setting, app="com.example.other") == []
 
 
+def test_large_events_come_in_pages_of_their_own(
+    setting: Setting, captured: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = listed(setting, what="delivered")
+    monkeypatch.setattr(journal, "PAGE_BYTES", 1)
+    assert listed(setting, what="delivered") == every
+    assert listed(setting, newest=3, what="delivered") == every[-3:]
+    assert len(listed(setting)) == 5
+
+
 @pytest.mark.parametrize("newest", [1, 2, 5, 99])
 def test_the_newest_alone_are_listed_in_order(
     setting: Setting, captured: list[dict[str, Any]], newest: int
@@ -150,13 +165,7 @@ def test_what_is_forgotten_is_gone_and_numbers_go_on(
     inbox.clear(setting)
     assert listed(setting) == []
     assert kept_journal(setting.home) == []
-    order = RotateToken(
-        device="iphone",
-        bundle_id="com.example.pushkit",
-        type=PushType.voip,
-        environment=Environment.SANDBOX,
-    )
-    assert emulated.change(setting, [order])
+    assert emulated.change(setting, [replace(ROTATE, bundle_id="com.example.pushkit")])
     (event,) = listed(setting, what="token-updated")
     assert event["seq"] == last + 1
 
@@ -261,11 +270,7 @@ def test_a_wait_that_allows_none_lasts_to_its_end(setting: Setting, listener: Ru
 
 
 def test_who_waits_hears_that_the_listener_ends(home: Path) -> None:
-    question = {**live_question(), "wait_ms": 30_000}
-    asked = Request(
-        headers=((b":method", b"POST"), (b":path", EVENTS.encode())),
-        body=json.dumps(question).encode(),
-    )
+    asked = _question({**live_question(), "wait_ms": 30_000})
 
     async def body(scene: Scene) -> dict[str, Any]:
         control = Control(scene.stage, lambda: None)
@@ -280,6 +285,27 @@ def test_who_waits_hears_that_the_listener_ends(home: Path) -> None:
         assert asyncio.run(body(scene)) == {
             "events": [], "at": 0, "last": 0, "more": False, "ended": True,
         }  # fmt: skip
+
+
+def test_what_comes_while_the_last_page_is_read_is_not_missed(home: Path) -> None:
+    question = {**live_question(), "filter": to_data(Asked(what="token-updated").filter())}
+    asked = _question({**question, "wait_ms": 30_000})
+
+    async def body(scene: Scene) -> dict[str, Any]:
+        scene.stage.apply(set_up())
+        answer = asyncio.create_task(Control(scene.stage, lambda: None).answer(asked))
+        asyncio.get_running_loop().call_soon(scene.stage.change, [ROTATE])
+        found: dict[str, Any] = json.loads((await asyncio.wait_for(answer, PATIENCE_S)).body)
+        return found
+
+    with opened(home) as scene:
+        assert names(asyncio.run(body(scene))["events"]) == ["token-updated"]
+
+
+def _question(said: dict[str, Any]) -> Request:
+    return Request(
+        headers=((b":method", b"POST"), (b":path", EVENTS.encode())), body=json.dumps(said).encode()
+    )
 
 
 def live_question() -> dict[str, Any]:
