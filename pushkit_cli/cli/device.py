@@ -82,7 +82,10 @@ def do(ctx: click.Context, /, name: str) -> None:
 @_on_token
 @click.pass_context
 def rotate_token(ctx: click.Context, /, kind: str, app: str | None, env: str) -> int:
-    """Issue a new token; the old one is answered 410 Unregistered from now on."""
+    """Issue a new token in place of one.
+
+    The old one is answered with 410 Unregistered from now on.
+    """
     from pushkit_cli.engine import devices
 
     terminal, name = _place(ctx)
@@ -99,7 +102,10 @@ def rotate_token(ctx: click.Context, /, kind: str, app: str | None, env: str) ->
 def invalidate_token(
     ctx: click.Context, /, kind: str, app: str | None, env: str, at: float | None
 ) -> int:
-    """Let APNs answer a token with 410 Unregistered, and its timestamp."""
+    """End a token: 410 Unregistered.
+
+    The timestamp of the answer is now, or --at.
+    """
     return _ended(ctx, "unregistered", kind, app=app, env=env, at=at)
 
 
@@ -110,7 +116,7 @@ def invalidate_token(
 def expire_token(
     ctx: click.Context, /, kind: str, app: str | None, env: str, at: float | None
 ) -> int:
-    """Let APNs answer a token with 410 ExpiredToken, and its timestamp.
+    """End a token: 410 ExpiredToken.
 
     Apple names the reason and says nowhere when it comes: that a token expires by command is ours.
     """
@@ -123,9 +129,10 @@ def expire_token(
 @json_option
 @click.pass_context
 def uninstall(ctx: click.Context, /, app: str | None, at: float | None) -> int:
-    """Remove an app: all its tokens there, in both environments, are Unregistered.
+    """Remove an app and end its tokens.
 
-    At once, which is ours: Apple's answer changes minutes to a day later.
+    All of them there, in both environments, are Unregistered at once, which is ours: Apple's
+    answer changes minutes to a day later.
     """
     from pushkit_cli.engine import devices
 
@@ -146,7 +153,10 @@ def uninstall(ctx: click.Context, /, app: str | None, at: float | None) -> int:
 @json_option
 @click.pass_context
 def reinstall(ctx: click.Context, /, app: str | None, tokens: str) -> int:
-    """Put an app back, in both environments."""
+    """Put an app back.
+
+    In both environments; what ran of it is stopped.
+    """
     from pushkit_cli.engine import devices
 
     terminal, name = _place(ctx)

@@ -59,8 +59,8 @@ class Inbox(click.Group):
 
 
 def _asked(function: _Function) -> _Function:
-    """The options that say which events are meant."""
-    for option in (
+    """The options that say which events are meant, in the order of the help."""
+    options = (
         click.option("--app", metavar="BUNDLE_ID", help="Of this app; its topic's, if refused."),
         click.option("--apns-id", metavar="ID", help="Of the push with this apns-id."),
         click.option(
@@ -77,7 +77,8 @@ def _asked(function: _Function) -> _Function:
             "payload.callUUID=c1, headers.apns-expiration=0. PATH alone: anything but null.",
         ),
         json_option,
-    ):
+    )
+    for option in reversed(options):
         function = option(function)
     return function
 
@@ -145,7 +146,10 @@ def show(terminal: Terminal, /, identifier: str) -> int:
 @json_option
 @click.pass_obj
 def clear(terminal: Terminal, /) -> int:
-    """Forget what was captured; devices and tokens stay, and numbers go on."""
+    """Forget what was captured.
+
+    Devices and tokens stay, and numbers go on.
+    """
     from pushkit_cli.engine.inbox import clear
 
     clear(terminal.setting())
@@ -163,7 +167,9 @@ def clear(terminal: Terminal, /) -> int:
 @click.option("--timeout", type=DURATION, default="10s", show_default=True, help="Longest wait.")
 @click.pass_obj
 def wait(terminal: Terminal, /, timeout: float, **words: Any) -> int:
-    """Wait until as many came: exit 0, 7 for too many, 124 when the time is up.
+    """Wait until as many came as COUNT says.
+
+    Exit 0, 7 for too many, 124 when the time is up.
 
     COUNT is 2, 2+, 1..3 or 0. What came since the listener started counts too, unless --since says
     otherwise. It ends as soon as there are enough; where none is right as well (0, 0..3), it waits

@@ -43,7 +43,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     multiple=True,
     metavar="[DEVICE/]TYPE=HEX",
     allow_from_autoenv=False,
-    help="Give a device's sandbox token a value your fixtures hold.",
+    help="Give a device's sandbox token a value your fixtures hold: 32 to 100 bytes as Apple's "
+    "have, and shorter ones (ours). One that has ended stays so.",
 )
 @click.option("--team-id", metavar="ID", help="The team that owns the apps and the key.")
 @click.option("--key-id", metavar="ID", help="The key's id; else from its file's name.")
