@@ -122,8 +122,7 @@ def opened(setting: Setting) -> Iterator[Live | Kept]:
             "nobody listens here, and nothing was kept",
             hint="start `pushkit listen` in another shell",
         )
-    with emulated.holder(setting):
-        pass  # from now on its schema is this program's; reading needs no lock
+    emulated.by_holder(setting, lambda _: None)  # from now on its schema is this program's
     database = EmulatorDb(Home(setting.home))
     try:
         yield Kept(database)

@@ -4,9 +4,9 @@ That is the listener running here, over its control socket; with nobody listenin
 steps the same World under the same lock. When `change` returns, it holds for the next push.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeVar
 
 from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import PushType
@@ -18,6 +18,7 @@ from pushkit_cli.engine.asking import CHANGE, RECORDS, Listener, listener_of
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.errors import ConfigError, ListenerError, UsageError
+from pushkit_cli.net.control import UnheardError
 from pushkit_cli.phone.registry import OS_VERSIONS, PLATFORMS, environments, token_types
 from pushkit_cli.store.emulator_db import NAME, EmulatorDb
 from pushkit_cli.store.files import Home
@@ -25,6 +26,9 @@ from pushkit_cli.store.files import Home
 if TYPE_CHECKING:
     from pushkit_cli.engine.stage import Stage
 
+    Held = Listener | Stage
+
+_Came = TypeVar("_Came")
 _PATIENCE_S = 5.0
 """A listener that is starting or ending holds the lock for about a second, a command for less."""
 
@@ -34,7 +38,8 @@ def change(setting: Setting, orders: Sequence[Order]) -> bool:
 
     Raises UsageError for an order that cannot be carried out.
     """
-    with holder(setting) as held:
+
+    def act(held: "Held") -> bool:
         if isinstance(held, Listener):
             said = held.ask(CHANGE, {"orders": [to_data(one) for one in orders]})
             return bool(said["changed"])
@@ -43,15 +48,18 @@ def change(setting: Setting, orders: Sequence[Order]) -> bool:
         except ValueError as error:
             raise UsageError(str(error), hint="pushkit device list") from error
 
+    return by_holder(setting, act)
+
 
 def state(setting: Setting) -> State:
     """Apps, devices and tokens as the emulator has them now."""
     if listener_of(setting) is None and not (setting.home / NAME).exists():
         return State()
-    with holder(setting) as held:
-        if isinstance(held, Listener):
-            return State.load(_records(held))
-        return held.world.state
+
+    def act(held: "Held") -> State:
+        return State.load(_records(held)) if isinstance(held, Listener) else held.world.state
+
+    return by_holder(setting, act)
 
 
 def _records(listener: Listener) -> Iterator[tuple[str, dict[str, object]]]:
@@ -62,28 +70,36 @@ def _records(listener: Listener) -> Iterator[tuple[str, dict[str, object]]]:
         yield from said["records"]
 
 
-@contextmanager
-def holder(setting: Setting) -> "Iterator[Listener | Stage]":
-    """Who holds the state: the listener running here, else a stage of our own under the lock.
+def by_holder(setting: Setting, act: "Callable[[Held], _Came]") -> _Came:
+    """Let whoever holds the state act: the listener running here, else a stage under its lock.
 
-    Raises ListenerError where another process holds it and does not let go.
+    One that has just ended and heard nothing is looked for again. Raises ListenerError where
+    another process holds the state and does not let go.
     """
-    held: list[Listener | Stage] = []
-    with ExitStack() as stack:
+    failure = ListenerError(
+        f"another process holds {setting.home}, and it is not ready",
+        hint="a listener that is starting or ending? try again in a moment",
+    )
+    came: list[_Came] = []
 
-        def look() -> bool | None:
-            found = listener_of(setting) or _taken(setting.cabinet().home, stack)
-            if found is None:
+    def attempt() -> bool | None:
+        nonlocal failure
+        with ExitStack() as stack:
+            held = listener_of(setting) or _taken(setting.cabinet().home, stack)
+            if held is None:
                 return None
-            held.append(found)
-            return True
+            try:
+                came.append(act(held))
+            except UnheardError as error:
+                if setting.variable("PUSHKIT_READY_FILE") is not None:
+                    raise
+                failure = error
+                return None
+        return True
 
-        if not wait_for(look, timeout=_PATIENCE_S):
-            raise ListenerError(
-                f"another process holds {setting.home}, and it is not ready",
-                hint="a listener that is starting or ending? try again in a moment",
-            )
-        yield held[0]
+    if not wait_for(attempt, timeout=_PATIENCE_S):
+        raise failure
+    return came[0]
 
 
 def _taken(home: Home, stack: ExitStack) -> "Stage | None":

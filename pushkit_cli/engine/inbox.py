@@ -225,10 +225,13 @@ def _unknown(identifier: str) -> UsageError:
 
 def clear(setting: Setting) -> None:
     """Forget what was captured; numbers go on, devices and tokens stay."""
-    with emulated.holder(setting) as held:
+
+    def act(held: "emulated.Held") -> None:
         if isinstance(held, Listener):
             held.ask(CLEAR, {}, wait_s=_POLL_S)
             return
         last = held.database.last_seq
         while held.database.clear(last):
             pass
+
+    emulated.by_holder(setting, act)

@@ -100,7 +100,12 @@ class Stage:
         Raises StoreError where the turn cannot be kept.
         """
         at = host.now()
-        effects = [effect for event in inputs for effect in self.world.step(event, at, host.new_id)]
+        self._carry_out(self._step(inputs, at), at)
+
+    def _step(self, inputs: Iterable[Input], at: float) -> list[Effect]:
+        return [effect for event in inputs for effect in self.world.step(event, at, host.new_id)]
+
+    def _carry_out(self, effects: list[Effect], at: float) -> None:
         happened = self._number(effects, int(at * 1000))
         self.database.commit(
             ((effect.key, effect.value) for effect in effects if isinstance(effect, Put)),
@@ -126,12 +131,14 @@ class Stage:
         """
         if self.failure is not None:
             raise self.failure
-        before, seq = dict(self.world.state.records), self.seq
+        at, before = host.now(), dict(self.world.state.records)
         try:
-            self.apply(inputs)
+            effects = self._step(inputs, at)
         except ValueError:
-            self.world.state.records, self.seq = before, seq
+            self.world.state.records = before
             raise
+        try:
+            self._carry_out(effects, at)
         except BaseException as error:
             self._fail(error)
             raise

@@ -20,8 +20,13 @@ MAX_QUESTION_BYTES = 262_144
 MAX_ANSWER_BYTES = 4_194_304
 _READ_BYTES = 65_536
 _BACKLOG = 64
+_RUNNING = "is it still running? `pushkit ready` says so"
 # <sys/un.h> and <sys/ucred.h> of macOS, for which the socket module has no names.
 _SOL_LOCAL, _LOCAL_PEERCRED = 0, 1
+
+
+class UnheardError(ListenerError):
+    """The question was not heard: whoever listens says something first, and nobody did."""
 
 
 def bind(path: Path) -> socket.socket:
@@ -64,7 +69,7 @@ def peer_uid(peer: socket.socket) -> int | None:
 def ask(path: Path, question: str, body: bytes, *, timeout: float) -> Response:
     """Ask the listener at a path one thing and wait for the answer, `timeout` seconds in all.
 
-    Raises ListenerError where nobody answers.
+    Raises ListenerError where nobody answers; UnheardError where asking again is safe.
     """
     deadline = time.monotonic() + timeout
     try:
@@ -76,12 +81,12 @@ def ask(path: Path, question: str, body: bytes, *, timeout: float) -> Response:
                     f"the listener at {path} is another user's", hint="start one of your own"
                 )
             return _exchange(peer, _request(question, body), deadline)
+    except _Broken as error:
+        kind = ListenerError if error.heard else UnheardError
+        raise kind(f"the listener does not answer: {error.why}", hint=_RUNNING) from error
     except OSError as error:
         why = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or error
-        raise ListenerError(
-            f"the listener does not answer: {why}",
-            hint="is it still running? `pushkit ready` says so",
-        ) from error
+        raise UnheardError(f"the listener does not answer: {why}", hint=_RUNNING) from error
 
 
 def _request(question: str, body: bytes) -> Request:
@@ -94,25 +99,32 @@ def _request(question: str, body: bytes) -> Request:
     return Request(headers=headers, body=body, body_size=len(body))
 
 
+class _Broken(Exception):  # noqa: N818 (it becomes one of ours at once)
+    """The connection ended without an answer; `heard`: something had come before."""
+
+    def __init__(self, why: str, *, heard: bool) -> None:
+        super().__init__(why)
+        self.why = why
+        self.heard = heard
+
+
 def _exchange(peer: socket.socket, request: Request, deadline: float) -> Response:
     wire = ClientConnection(max_answer=MAX_ANSWER_BYTES)
-    is_sent = False
+    wire.send(request)
+    heard = False
     while True:
-        if wire.room and not is_sent:
-            wire.send(request)
-            is_sent = True
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        peer.settimeout(left)
         with suppress(BrokenPipeError, ConnectionResetError):
             # It has answered and closed before it heard all of this: the answer lies here to read.
             peer.sendall(wire.outgoing())
-        data = peer.recv(_READ_BYTES)
-        events = wire.receive(data) if data else wire.lost("it ended")
-        for event in events:
+        try:
+            peer.settimeout(max(0.001, deadline - time.monotonic()))
+            data = peer.recv(_READ_BYTES)
+        except TimeoutError as error:
+            raise _Broken("no answer in time", heard=True) from error
+        except OSError as error:
+            raise _Broken(error.strerror or str(error), heard=heard) from error
+        for event in wire.receive(data) if data else wire.lost("it ended"):
             if isinstance(event, Answered):
                 return event.response
-            raise ConnectionResetError(0, event.detail)
-        if wire.closed or (wire.goaway is not None and not wire.waiting):
-            raise ConnectionResetError(0, "it ended")
+            raise _Broken(event.detail, heard=heard)
+        heard = True

@@ -41,15 +41,16 @@ class ControlServer:
         self._server = await loop.create_unix_server(lambda: _Peer(self), sock=bound)
 
     async def stop(self, *, grace: float) -> None:
-        """Let nobody in any more, give answers on their way `grace` seconds, and end what is left.
+        """Let nobody in any more, give those who are in `grace` seconds, and end what is left.
 
-        Whoever answers knows that it is the end.
+        Whoever answers knows that it is the end, and lets nobody wait.
         """
         if self._server is not None:
             self._server.close()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
-        while any(peer.is_served for peer in self._open) and loop.time() < deadline:
+        await asyncio.sleep(0.01)  # some were let in a moment ago, and have not asked yet
+        while self._open and loop.time() < deadline:
             await asyncio.sleep(0.01)
         for task in self._tasks:
             task.cancel()
@@ -116,11 +117,6 @@ class _Peer(asyncio.Protocol):
         if self._task is not None:  # nobody hears the answer any more
             self._task.cancel()
         self._server._lost(self)
-
-    @property
-    def is_served(self) -> bool:
-        """Whether something was asked here, and its answer has not left."""
-        return self._task is not None
 
     def respond(self, stream: int, response: Response) -> None:
         """The answer, and after it nothing more."""
