@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,7 @@ def test_a_token_that_ended_is_refused_at_once_and_announced_no_more(
     )
     before = json.loads(json.dumps(listener.ready))
     assert emulated.change(setting, [order])
-    listener_now = Running(ready=before, stop=listener.stop)
-    (reply,) = send(listener_now)
+    (reply,) = send(replace(listener, ready=before))
     assert (reply.status, reply.reason) == (410, "Unregistered")
     assert reply.unregistered_at_ms == 1_700_000_000_000
     assert _voip(listener.ready["devices"][0]) is None

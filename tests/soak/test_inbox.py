@@ -51,7 +51,8 @@ def full(home: Path, told: Told) -> Iterator[Running]:
     listener = subprocess.Popen([PUSHKIT, "listen", "--port", "0"], stdout=subprocess.DEVNULL)
     try:
         assert pushkit("ready").returncode == 0
-        yield Running(ready=json.loads((home / RUN_FILE).read_bytes()), stop=lambda: None)
+        said = json.loads((home / RUN_FILE).read_bytes())
+        yield Running(ready=said, stop=lambda: None, exposed=False)
     finally:
         listener.send_signal(signal.SIGINT)
         assert listener.wait(60) == 0
