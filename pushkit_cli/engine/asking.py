@@ -11,8 +11,6 @@ from pushkit_cli.net import control
 
 CHANGE, RECORDS, EVENTS, ABOUT, CLEAR = "/change", "/records", "/events", "/about", "/clear"
 """What a listener can be asked; `engine.control` answers."""
-ABOUT_LIMIT = 100
-"""Events of one push: more than a device makes of it."""
 _PATIENCE_S = 20.0
 """For an answer that waits for nothing: a listener under full load takes its time."""
 

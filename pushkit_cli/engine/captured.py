@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pushkit_cli.emulator.selector import Filter, to_data
 from pushkit_cli.engine import emulated, journal
-from pushkit_cli.engine.asking import ABOUT, ABOUT_LIMIT, EVENTS, Listener, listener_of
+from pushkit_cli.engine.asking import ABOUT, EVENTS, Listener, listener_of
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.errors import ListenerError
 from pushkit_cli.store.emulator_db import NAME, EmulatorDb
@@ -37,7 +37,7 @@ class Source(Protocol):
         """What there is behind a number, oldest first; with `before`, from there backward."""
 
     def about(self, prefix: str) -> list[dict[str, Any]]:
-        """Pushes whose id begins so, and what followed from them."""
+        """The push whose id begins so and what followed from it; of several, the pushes alone."""
 
 
 class Live:
@@ -106,8 +106,9 @@ class Kept:
 
     def about(self, prefix: str) -> list[dict[str, Any]]:
         """See Source."""
-        found = self._database.about(prefix, limit=ABOUT_LIMIT)
-        return [json.loads(text) for _, text in found]
+        return [
+            json.loads(text) for piece in journal.about(self._database, prefix) for text in piece
+        ]
 
 
 @contextmanager

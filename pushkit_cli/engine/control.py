@@ -16,7 +16,7 @@ from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.emulator import orders, selector
 from pushkit_cli.emulator.state import App, Device, DeviceToken, SigningKey, to_row
 from pushkit_cli.engine import journal
-from pushkit_cli.engine.asking import ABOUT, ABOUT_LIMIT, CHANGE, CLEAR, EVENTS, RECORDS
+from pushkit_cli.engine.asking import ABOUT, CHANGE, CLEAR, EVENTS, RECORDS
 from pushkit_cli.engine.stage import Stage
 from pushkit_cli.errors import PushkitError, UsageError
 from pushkit_cli.net.control import MAX_QUESTION_BYTES, bind
@@ -134,7 +134,10 @@ class Control:
         prefix = said["prefix"]
         if not isinstance(prefix, str) or not prefix.isascii():
             raise ValueError("the beginning of an id is missing")
-        found = [text for _, text in self._database.about(prefix, limit=ABOUT_LIMIT)]
+        found: list[str] = []
+        for piece in journal.about(self._database, prefix):
+            found += piece
+            await asyncio.sleep(0)
         return f'{{"events":[{",".join(found)}]}}'.encode("ascii")
 
     async def _clear(self, said: Said) -> bytes:

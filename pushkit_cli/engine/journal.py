@@ -12,6 +12,8 @@ NEVER = 2**53
 PAGE_BYTES = 262_144
 """Enough for one page; the last event of it may be a large one."""
 _PAGE_ROWS = 200
+_SEARCHED_AT_ONCE = 10_000
+_ALIKE = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,18 @@ def backward(database: EmulatorDb, wanted: Filter, before: int, after: int = 0) 
         yield Page(events=events, at=before, more=more)
         if not more:
             return
+
+
+def about(database: EmulatorDb, prefix: str) -> Iterator[list[str]]:
+    """The push whose id begins so and what followed from it; of several, the pushes alone."""
+    pushes = database.pushes(prefix, limit=_ALIKE)
+    yield [text for _, text in pushes]
+    if len(pushes) != 1:
+        return
+    at, push_id = pushes[0][0], str(json.loads(pushes[0][1])["id"])
+    while at < database.last_seq:
+        yield database.about(push_id, after=at, upto=at + _SEARCHED_AT_ONCE)
+        at += _SEARCHED_AT_ONCE
 
 
 def _matching(rows: list[tuple[int, str]], wanted: Filter) -> tuple[list[str], int]:

@@ -27,14 +27,15 @@ _MIGRATIONS = (
     );
     CREATE INDEX journal_pushes ON journal (seq) WHERE push
     """,
-    # Which push each entry is about; and the last number given, which a cleared journal forgets.
+    # Which push each entry is about (indexed for pushes alone: ids are random, and that costs); and
+    # the last number given, which a cleared journal forgets.
     """
     ALTER TABLE journal ADD COLUMN push_id TEXT;
     UPDATE journal SET push_id = substr(value, instr(value, '"id":"') + 6, 32)
         WHERE push AND instr(value, '"id":"');
     UPDATE journal SET push_id = substr(value, instr(value, '"push_id":"') + 11, 32)
         WHERE NOT push AND instr(value, '"push_id":"');
-    CREATE INDEX journal_ids ON journal (push_id) WHERE push_id IS NOT NULL;
+    CREATE INDEX journal_ids ON journal (push_id) WHERE push;
     CREATE TABLE numbered (last INTEGER NOT NULL);
     INSERT INTO numbered VALUES (0)
     """,
@@ -116,13 +117,21 @@ class EmulatorDb:
             (seq, limit),
         )
 
-    def about(self, prefix: str, *, limit: int) -> list[tuple[str, str]]:
-        """Entries about pushes whose id begins so, a push's in their order: its id, the event."""
+    def pushes(self, prefix: str, *, limit: int) -> list[tuple[int, str]]:
+        """At most `limit` pushes whose id begins so: each number, and the event."""
         return self._database.run(
-            "SELECT push_id, value FROM journal WHERE push_id >= ? AND push_id < ?"
-            " ORDER BY push_id, seq LIMIT ?",
+            "SELECT seq, value FROM journal WHERE push AND push_id >= ? AND push_id < ?"
+            " ORDER BY push_id LIMIT ?",
             (prefix, prefix + "\x7f", limit),
         )
+
+    def about(self, push_id: str, *, after: int, upto: int) -> list[str]:
+        """What happened because of a push, of the entries behind a number and up to another."""
+        found = self._database.run(
+            "SELECT value FROM journal WHERE seq > ? AND seq <= ? AND push_id = ? ORDER BY seq",
+            (after, upto, push_id),
+        )
+        return [text for (text,) in found]
 
     def last_before(self, at_ms: int) -> int:
         """The number of the last entry before a moment, 0 where there is none.

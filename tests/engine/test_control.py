@@ -99,6 +99,7 @@ def test_what_a_killed_listener_left_is_cleared_away(
         deep = Path(short, "d" * depth)
         monkeypatch.setenv("PUSHKIT_HOME", str(deep))
         with listening("--port", "0") as (process, said):
+            assert emulated.change(Setting(home=deep, variables={}), _device("bob"))
             process.send_signal(signal.SIGKILL)
             process.wait()
         path = Path(said["control"])
@@ -108,6 +109,7 @@ def test_what_a_killed_listener_left_is_cleared_away(
         with running(options(deep), told.append) as up:
             assert emulated.change(Setting(home=deep, variables={}), _device("alice"))
             assert path.exists() is (str(path) == up.ready["control"])
+            assert {"alice", "bob"} <= set(_names(up))
         assert not path.exists()
         assert depth == 1 or not path.parent.exists()
 

@@ -65,6 +65,7 @@ def captured(
 ) -> Iterator[list[dict[str, Any]]]:
     """Five calls, in pages of three rows: of a listener that runs, and of one that did."""
     monkeypatch.setattr(journal, "_PAGE_ROWS", 3)
+    monkeypatch.setattr(journal, "_SEARCHED_AT_ONCE", 2)
     with running(options(home), told.append) as up:
         pushed(up, told)
         pushed(up, told, 4)

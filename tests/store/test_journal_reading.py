@@ -64,14 +64,13 @@ def test_a_moment_has_a_place_where_the_journal_has_gaps(database: EmulatorDb) -
 
 
 def test_what_is_about_a_push_is_found_by_the_beginning_of_its_id(database: EmulatorDb) -> None:
-    database.commit([], [_entry(21, PUSH), _entry(22, OTHER), _entry(23, PUSH)])
-    found = database.about("abab", limit=9)
-    assert [(push_id, json.loads(text)["seq"]) for push_id, text in found] == [
-        (PUSH, 21),
-        (PUSH, 23),
-    ]
-    assert [push_id for push_id, _ in database.about("", limit=2)] == [PUSH, PUSH]
-    assert database.about("ef", limit=9) == []
+    database.commit([], [_entry(21, PUSH), _entry(22, OTHER), _entry(23, PUSH), _entry(24, OTHER)])
+    assert _seqs(database.pushes("abab", limit=9)) == [21]
+    assert _seqs(database.pushes("", limit=9)) == [21, 24]
+    assert database.pushes("ef", limit=9) == []
+    found = database.about(PUSH, after=21, upto=99)
+    assert [json.loads(text)["seq"] for text in found] == [23]
+    assert database.about(PUSH, after=21, upto=22) == []
 
 
 def test_numbers_go_on_after_the_journal_was_cleared(
@@ -108,7 +107,8 @@ def test_an_older_journal_learns_which_push_each_entry_is_about(home: Home) -> N
         sql.execute("INSERT INTO journal VALUES (?, 0, ?, ?)", (seq, seq == 1, value))
     sql.close()
     database = EmulatorDb(home)
-    assert [text for _, text in database.about(PUSH[:6], limit=9)] == list(values[:2])
+    assert database.pushes(PUSH[:6], limit=9) == [(1, values[0])]
+    assert database.about(PUSH, after=1, upto=9) == [values[1]]
     assert database.last_seq == 3
     database.close()
     assert (home.path / f"{NAME}.schema1").stat().st_mode & 0o777 == 0o600
