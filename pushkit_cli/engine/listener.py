@@ -33,7 +33,6 @@ from pushkit_cli.phone.registry import DEFAULT_DEVICES, OS_VERSIONS, PLATFORMS, 
 from pushkit_cli.store.emulator_db import NAME as EMULATOR_DB
 from pushkit_cli.store.emulator_db import EmulatorDb
 from pushkit_cli.store.files import Home, remove, write_private
-from pushkit_cli.store.sockets import clean
 from pushkit_cli.store.sockets import place as socket_place
 
 __all__ = ["PLATFORMS", "DeviceSpec", "Options", "Running", "TokenSpec", "run", "running"]
@@ -126,7 +125,7 @@ def run(
         stack.callback(lock.release)
         if not wait_for(lambda: lock.take(wait=False) or None, timeout=_PROBED_S):
             raise _second_listener(home)
-        _clear_away(home)
+        ready.clear_away(home)
         database = EmulatorDb(home)
         stack.callback(database.close)
         stage = Stage(_world(options, home, database), database, tell)
@@ -179,16 +178,6 @@ def running(options: Options, tell: Tell) -> Iterator[Running]:
         thread.join()
         if failed:
             raise failed[0]
-
-
-def _clear_away(home: Home) -> None:
-    """Remove what a killed listener said of itself: it would be taken for ours."""
-    file = home.path / ready.RUN_FILE
-    with suppress(StoreError):
-        control = (ready.load(file) or {}).get("control")
-        if isinstance(control, str):
-            clean(Path(control))
-    remove(file)
 
 
 def _home(options: Options, stack: ExitStack) -> Home:

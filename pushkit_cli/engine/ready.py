@@ -1,11 +1,13 @@
 """How other commands find a running listener: the file it writes once it accepts connections."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pushkit_cli.errors import StoreError
-from pushkit_cli.store.files import Home
+from pushkit_cli.store.files import Home, remove
+from pushkit_cli.store.sockets import clean
 
 RUN_FILE = "run/listen.json"
 LOCK_FILE = "run/listen.lock"
@@ -29,6 +31,16 @@ def find(home: Path, ready_file: Path | None) -> dict[str, Any] | None:
         probe.release()
         return None
     return load(kept.path / RUN_FILE)
+
+
+def clear_away(home: Home) -> None:
+    """Remove what a killed listener said of itself, its socket too: it would be taken for ours."""
+    file = home.path / RUN_FILE
+    with suppress(StoreError):
+        control = (load(file) or {}).get("control")
+        if isinstance(control, str):
+            clean(Path(control))
+    remove(file)
 
 
 def load(path: Path) -> dict[str, Any] | None:

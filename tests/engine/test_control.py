@@ -23,7 +23,9 @@ from pushkit_cli.emulator.selector import to_data as filter_data
 from pushkit_cli.emulator.state import App, Device
 from pushkit_cli.engine import emulated, ready
 from pushkit_cli.engine.asking import Listener, listener_of
+from pushkit_cli.engine.emulated_keys import register_app
 from pushkit_cli.engine.listener import Running, running
+from pushkit_cli.engine.registering import Change
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.errors import ConfigError, ListenerError, StoreError, UsageError
 from pushkit_cli.net import control
@@ -164,8 +166,8 @@ def test_a_token_that_ended_is_refused_at_once_and_announced_no_more(
 
 def test_an_app_belongs_to_the_team_of_the_listener(home: Path, setting: Setting) -> None:
     with running(options(home, team_id="TEAM000001"), lambda _: None):
-        assert emulated.register_app(setting, "com.example.second")
-        assert not emulated.register_app(setting, APP)
+        for app, change in (("com.example.second", Change.registered), (APP, Change.unchanged)):
+            assert register_app(setting, app, None, replacing=False) is change
         apps = emulated.state(setting).all_of(App)
     assert {app.team_id for app in apps} == {"TEAM000001"}
 
@@ -196,7 +198,7 @@ def test_a_named_listener_is_the_one_that_is_spoken_to(tmp_path: Path, listener:
 def test_orders_that_cannot_be_carried_out_change_nothing(
     home: Path, setting: Setting, told: Told, listening_here: bool
 ) -> None:
-    emulated.register_app(setting, APP)
+    register_app(setting, APP, None, replacing=False)
 
     def refused() -> None:
         before = emulated.state(setting).records
@@ -334,7 +336,8 @@ def test_a_question_that_is_too_long_is_refused(asked: Listener) -> None:
 
 def test_no_secret_is_among_the_records(setting: Setting, listener: Running) -> None:
     records = emulated.state(setting).records
-    assert {key.split("/")[0] for key in records} == {"app", "device", "token"}
+    assert {key.split("/")[0] for key in records} == {"app", "key", "device", "token"}
+    assert "PRIVATE" not in str(records)
 
 
 def test_many_records_come_in_pages(setting: Setting, listener: Running) -> None:
