@@ -23,7 +23,7 @@ from pushkit_cli.emulator.selector import to_data as filter_data
 from pushkit_cli.emulator.state import App, Device
 from pushkit_cli.engine import emulated, ready
 from pushkit_cli.engine.asking import Listener, listener_of
-from pushkit_cli.engine.emulated_keys import register_app
+from pushkit_cli.engine.emulated_keys import Scope, register_app, register_key, revoke_key
 from pushkit_cli.engine.listener import Running, running
 from pushkit_cli.engine.registering import Change
 from pushkit_cli.engine.setting import Setting
@@ -34,6 +34,7 @@ from tests.commands import PUSHKIT, listening
 from tests.conftest import Told
 from tests.engine.scene import full_disk
 from tests.engine.test_listener import options, send
+from tests.law import new_key
 
 APP = "com.example.pushkit"
 LOST = SetToken(device="nobody", bundle_id=APP, type=PushType.voip, token="ab")
@@ -170,6 +171,29 @@ def test_an_app_belongs_to_the_team_of_the_listener(home: Path, setting: Setting
             assert register_app(setting, app, None, replacing=False) is change
         apps = emulated.state(setting).all_of(App)
     assert {app.team_id for app in apps} == {"TEAM000001"}
+
+
+def test_a_key_is_known_and_revoked_at_once(
+    setting: Setting, listener: Running, tmp_path: Path
+) -> None:
+    file = tmp_path / "AuthKey_MYKEY00001.p8"
+    file.write_bytes(new_key().private_pem)
+    said = {**listener.ready, "key_file": str(file), "key_id": "MYKEY00001"}
+    mine = replace(listener, ready=said)
+    reasons = [send(mine)[0].reason]
+    register_key(
+        setting,
+        file.read_bytes(),
+        file=file,
+        team_id=said["team_id"],
+        key_id=None,
+        scope=Scope(environments=tuple(Environment)),
+        replacing=False,
+    )
+    reasons.append(send(mine)[0].reason)
+    revoke_key(setting, "MYKEY00001")
+    reasons.append(send(mine)[0].reason)
+    assert reasons == ["InvalidProviderToken", None, "InvalidProviderToken"]
 
 
 def test_with_nobody_listening_the_next_listener_knows_it(home: Path, setting: Setting) -> None:
