@@ -150,4 +150,4 @@ def _shown(device: Device, state: State) -> Shown:
 
 
 def _ms(at: float | None) -> int | None:
-    return None if at is None else int(at * 1000)
+    return None if at is None else round(at * 1000)

@@ -21,6 +21,7 @@ from tests.interop.listening import (
     PASS,
     SECOND_KEY,
     Listener,
+    end_tokens,
     listening,
     prepare,
 )
@@ -100,6 +101,7 @@ def listener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listener]:
         pass
     prepare(before)
     with listening(folder, "--app", APP, "--app", MDM, "--app", PASS) as found:
+        end_tokens(found)
         yield found
 
 

@@ -5,21 +5,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pushkit_cli.apns import token
-from pushkit_cli.apns.facts import TokenState
-from pushkit_cli.emulator.moves import Install, Register
-from pushkit_cli.emulator.state import Device, DeviceToken, to_row
-from pushkit_cli.emulator.world import World
 from pushkit_cli.engine.local import ensure_key
-from pushkit_cli.engine.ready import LOCK_FILE
-from pushkit_cli.engine.stage import Stage
-from pushkit_cli.store.emulator_db import EmulatorDb
 from pushkit_cli.store.files import Home
 from tests.interop.processes import PUSHKIT, answers, child, environment, until
 
@@ -51,7 +44,6 @@ _SCOPES: Mapping[Scoped, tuple[str, ...]] = {
     Scoped.RELATED: ("--env", "sandbox", "--topic", APP),
     Scoped.OTHER_APP: ("--env", "sandbox", "--topic", f"{APP}.other"),
 }
-_STATES = {EXPIRED_PHONE: TokenState.EXPIRED, WIPED_PHONE: TokenState.UNREGISTERED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,22 +154,20 @@ def listening(folder: Path, *words: str) -> Iterator[Listener]:
 
 
 def prepare(before: Listener) -> None:
-    """Make keys of a narrow scope known while nobody listens, and phones whose tokens are dead."""
+    """Make keys of a narrow scope known, and two more phones."""
     home = Home(Path(before.ready["home"]))
     for key_id, scope in _SCOPES.items():
         file = str(ensure_key(home, team_id=TEAM, key_id=key_id).file)
         before.command("register", "key", file, "--team-id", TEAM, "--local", *scope)
-    with home.lock(LOCK_FILE), closing(EmulatorDb(home)) as database:
-        stage = Stage(World(database.rows()), database, lambda _: None)
-        for phone in _STATES:
-            known = Register(record=Device(name=phone, platform="ios", os="13.0"))
-            stage.apply([known, Install(device=phone, bundle_id=APP)])
-        gone = [
-            replace(one, state=_STATES[one.device], since_ms=SINCE_MS[one.device])
-            for one in stage.world.state.all_of(DeviceToken)
-            if one.device in _STATES
-        ]
-        database.commit([(one.key, to_row(one)) for one in gone], [])
+    for phone in SINCE_MS:
+        before.command("register", "device", phone, "--app", APP, "--os", "13.0")
+
+
+def end_tokens(listener: Listener) -> None:
+    """Let the tokens of the two phones end; what the listener said before names them still."""
+    expired, wiped = (str(SINCE_MS[phone]) for phone in (EXPIRED_PHONE, WIPED_PHONE))
+    listener.command("device", "do", EXPIRED_PHONE, "expire-token", "voip", "--at", expired)
+    listener.command("device", "do", WIPED_PHONE, "uninstall", "--at", wiped)
 
 
 def leftovers(folder: Path, ready: Mapping[str, Any]) -> list[str]:

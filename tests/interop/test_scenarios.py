@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import pytest
 
 from tests.interop.clients.table import TABLE, Client
-from tests.interop.listening import APP, KEY, TEAM, Listener, listening, prepare
+from tests.interop.listening import APP, KEY, TEAM, Listener, end_tokens, listening, prepare
 from tests.interop.processes import PUSHKIT, until
 from tests.interop.relay import Relay, relaying
 from tests.interop.scenarios import AT_ONCE, EXPIRED, ROWS, Credential, Row
@@ -183,6 +183,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         argv = [str(PUSHKIT), "--json", "env"]
         printed = subprocess.run(argv, env=dict(listener.env), stdout=subprocess.PIPE, check=True)
         variables = json.loads(printed.stdout)
+        end_tokens(listener)
         yield Stage(listener=listener, variables=variables, events=events, logs=folder)
 
 
