@@ -21,7 +21,7 @@ from pushkit_cli.engine.stage import Stage
 from pushkit_cli.errors import PushkitError, UsageError
 from pushkit_cli.net.control import MAX_QUESTION_BYTES, bind
 from pushkit_cli.net.control_server import MAX_WAIT_S, ControlServer
-from pushkit_cli.store.sockets import make_private
+from pushkit_cli.store.files import make_private
 
 SHOWN_RECORDS = (App, SigningKey, Device, DeviceToken)
 """What commands may read; the rest is the emulator's own business."""

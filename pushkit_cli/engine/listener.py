@@ -88,7 +88,7 @@ class Options:
 
 @dataclass(slots=True)
 class Running:
-    """A listener that accepts connections; `ready` is the object of the contract.
+    """A listener that accepts connections; `ready` is the object of the contract, kept current.
 
     `exposed`: other machines can reach it.
     """

@@ -134,7 +134,7 @@ class Stage:
         at, before = host.now(), dict(self.world.state.records)
         try:
             effects = self._step(inputs, at)
-        except ValueError:
+        except Exception:  # none of it was kept yet
             self.world.state.records = before
             raise
         try:

@@ -137,6 +137,12 @@ def write_private(path: Path, data: bytes) -> None:
             raise
 
 
+def make_private(path: Path) -> None:
+    """Let nobody but its owner open what another library made; where it stands is private too."""
+    with translated(path):
+        path.chmod(_PRIVATE_FILE)
+
+
 def remove(path: Path) -> None:
     """Remove a file where there is one."""
     with translated(path):

@@ -37,12 +37,6 @@ def place(home: Home) -> Iterator[Path]:
         clean(Path(folder, _NAME))
 
 
-def make_private(path: Path) -> None:
-    """Nobody but its owner may open it."""
-    with translated(path):
-        path.chmod(0o600)
-
-
 def clean(path: Path) -> None:
     """Remove what a listener that was killed left behind; nothing that is not surely its socket."""
     with suppress(OSError):
