@@ -133,8 +133,7 @@ class _Peer(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        data = self._wire.outgoing()
-        if data:
+        while data := self._wire.outgoing():  # an answer is bounded, and so is all of it
             transport.write(data)
         if self._wire.finished:
             with suppress(OSError):
