@@ -116,8 +116,8 @@ def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
                     "at. Apple would answer InvalidProviderToken."
                 )
             if not terminal.as_json:
-                terminal.say("Ready. A local APNs, with devices behind it.  ^C stops it.")
-                terminal.say(ready_lines(listener.ready, terminal) + "\n")
+                teller.say("Ready. A local APNs, with devices behind it.  ^C stops it.")
+                teller.say(ready_lines(listener.ready, terminal) + "\n")
 
         run(_options(words, terminal), started=started, tell=teller.tell)
         teller.closed()

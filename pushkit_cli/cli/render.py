@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -132,7 +132,8 @@ class Terminal:
                 "hint": hint,
                 "exit": int(code),
             }
-            self.object(error)
+            with suppress(OSError):  # a full disk under stdout: stderr says it all the same
+                self.object(error)
         self._labelled("error", "red", message)
         if hint is not None:
             self._labelled("hint", "yellow", hint)
@@ -151,6 +152,12 @@ class Terminal:
         for stream in (sys.stdout, sys.stderr):
             self._guarded(stream, stream.flush)
 
+    def give_up(self) -> None:
+        """Write no more to a stream whose reader takes nothing: the end must not wait for him."""
+        for stream in (sys.stdout, sys.stderr):
+            if not select.select([], [stream], [], 0)[1]:
+                self._gone.add(stream)
+
     def _labelled(self, label: str, colour: str, text: str) -> None:
         shown = self.wrap(f"{label}: {self.show(text, limit=600)}", indent=" " * (len(label) + 2))
         painted = self.paint(f"{label}:", colour, stream=sys.stderr)
@@ -163,7 +170,12 @@ class Terminal:
         return stream.isatty() and not plain
 
     def _write(self, stream: TextIO, line: str) -> None:
-        self._guarded(stream, lambda: _write_whole(stream, line + "\n"))
+        def act() -> None:
+            stream.flush()
+            text = (line + "\n").encode(stream.encoding or "utf-8", stream.errors or "strict")
+            write_whole(stream.fileno(), text)
+
+        self._guarded(stream, act)
 
     def _guarded(self, stream: TextIO, act: Callable[[], None]) -> None:
         """A closed pipe ends the writing, never the work: the exit code stays true."""
@@ -178,16 +190,14 @@ class Terminal:
             os.close(nowhere)
 
 
-def _write_whole(stream: TextIO, text: str) -> None:
-    """Write all of a line, also where a signal cuts a write short.
+def write_whole(place: int, data: bytes) -> None:
+    """Write all of it to a file descriptor, also where a signal cuts a write short.
 
-    With PYTHONUNBUFFERED, which container images set, the stream's own write() loses the rest.
+    Past Python's own buffers: a thread that is stuck in one keeps the process from ending, and
+    with PYTHONUNBUFFERED, which container images set, the stream's own write() loses the rest.
     """
-    stream.flush()
-    left = text.encode(stream.encoding or "utf-8", stream.errors or "strict")
-    while left:
-        written = cast("int | None", stream.buffer.write(left))
-        if written is None:  # somebody made the pipe non-blocking
-            select.select([], [stream], [])
-        left = left[written or 0 :]
-    stream.buffer.flush()
+    while data:
+        try:
+            data = data[os.write(place, data) :]
+        except BlockingIOError:  # somebody made the pipe non-blocking
+            select.select([], [place], [])

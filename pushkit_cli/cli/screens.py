@@ -1,5 +1,6 @@
 """Screens that need columns: what a listener shows when it is ready. rich lays them out."""
 
+import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,8 +26,9 @@ def ready_lines(ready: Mapping[str, Any], terminal: "Terminal") -> str:
 
 def laid_out(what: Any, terminal: "Terminal") -> str:
     """Anything of rich's as text, in this terminal's width and without markup of its own."""
+    nowhere = io.TextIOWrapper(io.BytesIO(), encoding=sys.stdout.encoding)  # rich looks at that
     console = Console(
-        file=sys.stdout, width=terminal.width, color_system=None, markup=False, emoji=False,
+        file=nowhere, width=terminal.width, color_system=None, markup=False, emoji=False,
         highlight=False, legacy_windows=False,
     )  # fmt: skip
     with console.capture() as captured:

@@ -1,13 +1,21 @@
-"""Where a listener's events go: the screen, NDJSON on stdout, and a file that was named."""
+"""Where a listener's events go: the screen, NDJSON on stdout, and a file that was named.
 
-from contextlib import ExitStack
+Whoever reads the screen or a pipe may be slow, stopped or gone: a Spool stands between. A file is
+written to at once, because it has to be complete.
+"""
+
+import os
+import stat
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pushkit_cli.cli import stream
-from pushkit_cli.cli.render import Terminal
+from pushkit_cli.cli.render import Terminal, write_whole
 from pushkit_cli.cli.text import to_json
+from pushkit_cli.engine.objects import closed, dropped
+from pushkit_cli.engine.telling import Gap, Line, Spool
 from pushkit_cli.errors import StoreError
 
 if TYPE_CHECKING:
@@ -19,19 +27,17 @@ class Teller:
 
     def __init__(self, terminal: Terminal, events: Path | None) -> None:
         self._terminal = terminal
-        self._path = events
+        self._record = None if events is None else _Record(events)
+        self._screen: Spool
         self._stack = ExitStack()
         self._last: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        if self._path is not None:
-            try:
-                file = self._path.open("a", encoding="ascii", buffering=1)
-            except OSError as error:
-                raise StoreError(
-                    f"{self._path} cannot be written: {error.strerror}", hint="check --events"
-                ) from error
-            self._file = self._stack.enter_context(file)
+        if self._record is not None:
+            self._record.open()
+            self._stack.callback(self._record.close)
+        self._screen = Spool(lambda gap: self._line(dropped(gap.seq, gap.count)))
+        self._stack.callback(self._leave)
         return self
 
     def __exit__(
@@ -43,24 +49,89 @@ class Teller:
         self._stack.close()
 
     def tell(self, happened: "Happened") -> None:
-        """One event, wherever it is wanted."""
-        event = happened.to_json()
-        self.object(event)
-        if not self._terminal.as_json:
-            for line in stream.lines(event, self._terminal):
-                self._terminal.data(line)
+        """One event, wherever it is wanted. Raises StoreError where it cannot be written."""
+        self._last = event = happened.to_json()
+        if self._record is not None:
+            self._record.event(to_json(event), happened.seq)
+        line = self._line(event)
+        if line.text:
+            self._screen.event(line, happened.seq)
 
     def object(self, value: dict[str, Any]) -> None:
-        """An object of the contract, for those who read NDJSON."""
+        """An object of the contract that no reader may miss, for those who read NDJSON."""
         self._last = value
-        if self._path is not None:
-            self._file.write(to_json(value) + "\n")
+        if self._record is not None:
+            self._record.put(to_json(value))
         if self._terminal.as_json:
-            self._terminal.object(value)
+            self._screen.put(self._line(value))
+
+    def say(self, text: str) -> None:
+        """Talk, in its place between the events."""
+        self._screen.put(Line(write=self._terminal.say, text=text))
 
     def closed(self) -> None:
         """The last object: nothing follows."""
-        from pushkit_cli.engine.objects import closed
-
         self.object(closed(self._last["seq"]))
-        self._terminal.say("Stopped.")
+        self.say("Stopped.")
+
+    def _line(self, event: dict[str, Any]) -> Line:
+        if self._terminal.as_json:
+            return Line(write=self._terminal.data, text=to_json(event))
+        lines = stream.lines(event, self._terminal)
+        return Line(write=self._terminal.data, text="\n".join(lines))
+
+    def _leave(self) -> None:
+        if not self._screen.close():
+            self._terminal.give_up()
+            self._terminal.warn("the last events were not written: nobody reads them")
+
+
+class _Record:
+    """The file that was named: complete, or StoreError. A pipe that was named is a reader."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._place = -1
+        self._reader: Spool | None = None
+
+    def open(self) -> None:
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            self._place = os.open(self._path, flags, 0o666)
+        except OSError as error:
+            raise self._failed(error, "check --events") from error
+        if not stat.S_ISREG(os.fstat(self._place).st_mode):
+            self._reader = Spool(self._missed)
+
+    def event(self, text: str, seq: int) -> None:
+        if self._reader is None:
+            self._add(text)
+        else:
+            self._reader.event(Line(write=self._write, text=text), seq)
+
+    def put(self, text: str) -> None:
+        if self._reader is None:
+            self._add(text)
+        else:
+            self._reader.put(Line(write=self._write, text=text))
+
+    def close(self) -> None:
+        if self._reader is None or self._reader.close():
+            os.close(self._place)
+
+    def _add(self, text: str) -> None:
+        try:
+            self._write(text)
+        except OSError as error:
+            hint = "free some space, or name another --events: this one ends here"
+            raise self._failed(error, hint) from error
+
+    def _write(self, text: str) -> None:
+        with suppress(BrokenPipeError):  # a reader who has gone ends the writing, not the work
+            write_whole(self._place, (text + "\n").encode("ascii"))
+
+    def _missed(self, gap: Gap) -> Line:
+        return Line(write=self._write, text=to_json(dropped(gap.seq, gap.count)))
+
+    def _failed(self, error: OSError, hint: str) -> StoreError:
+        return StoreError(f"{self._path} cannot be written: {error.strerror}", hint=hint)

@@ -1,11 +1,11 @@
 """Events as the objects of the contract: numbered, dated, every key always there."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.engine import host
-from pushkit_cli.phone.events import DeviceEvent
+from pushkit_cli.phone.events import DeviceEvent, Happening
 
 VERSION = 1
 """`v`: within one version no key goes and none changes its type."""
@@ -35,6 +35,20 @@ def stamp(body: dict[str, Any], *, seq: int, at_ms: int) -> dict[str, Any]:
         "at": host.rfc3339(at_ms),
         **{key: value for key, value in body.items() if key != "event"},
     }
+
+
+def dropped(seq: int, count: int) -> dict[str, Any]:
+    """A reader was too slow for `count` events, the last of them `seq`; the journal has them."""
+    body: dict[str, Any] = dict.fromkeys(field.name for field in fields(DeviceEvent))
+    body |= {
+        "event": Happening.WARNING,
+        "reason": "dropped",
+        "detail": f"{count} events are missing here: they were not read in time. "
+        "`pushkit inbox` has them",
+        "basis": "ours",
+        "count": count,
+    }
+    return stamp(body, seq=seq, at_ms=int(host.now() * 1000))
 
 
 def closed(seq: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -33,16 +34,29 @@ def here(*arguments: str, stdin: bytes = b"", variables: Mapping[str, str] | Non
     """A command run to its end in this process: for long tables of words, because it is quick."""
     said = {**os.environ, **(variables or {})}
     given = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     with (
+        _captured() as out,
+        _captured() as err,
         redirect_stdout(out),
         redirect_stderr(err),
         patch.object(sys, "stdin", given),
         patch.dict(os.environ, said),
     ):
         code = run(list(arguments), said)
-    written = [stream.buffer.getvalue() for stream in (out, err)]
+        written = [_content(stream) for stream in (out, err)]
     return Done(arguments, code, *written)
+
+
+def _captured() -> io.TextIOWrapper:
+    """A file without a name in the place of stdout: commands write to descriptors."""
+    return io.TextIOWrapper(tempfile.TemporaryFile(), encoding="utf-8")
+
+
+def _content(stream: io.TextIOWrapper) -> bytes:
+    stream.flush()
+    with os.fdopen(os.dup(stream.fileno()), "rb") as file:
+        file.seek(0)
+        return file.read()
 
 
 def prepared(*arguments: str) -> str:
