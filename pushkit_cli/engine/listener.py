@@ -126,6 +126,8 @@ def run(
         if not wait_for(lambda: lock.take(wait=False) or None, timeout=_PROBED_S):
             raise _second_listener(home)
         ready.clear_away(home)
+        if options.ready_file is not None:
+            ready.clear(options.ready_file)
         database = EmulatorDb(home)
         stack.callback(database.close)
         stage = Stage(_world(options, home, database), database, tell)
@@ -182,7 +184,7 @@ def running(options: Options, tell: Tell) -> Iterator[Running]:
 
 def _home(options: Options, stack: ExitStack) -> Home:
     if options.home is not None:
-        return Home(options.home)
+        return Home(options.home.absolute())
     return Home(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pushkit-"))))
 
 

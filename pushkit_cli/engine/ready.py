@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pushkit_cli.errors import StoreError
-from pushkit_cli.store.files import Home, remove
+from pushkit_cli.store.files import Home, Lock, remove
 from pushkit_cli.store.sockets import clean
 
 RUN_FILE = "run/listen.json"
@@ -18,19 +18,42 @@ def find(home: Path, ready_file: Path | None) -> dict[str, Any] | None:
 
     `None` where nobody listens: the file is gone, or its writer no longer holds its lock.
     """
-    if ready_file is not None:
-        return load(ready_file)
-    if not home.is_dir():
-        return None
-    kept = Home(home)
-    lock = kept.path / LOCK_FILE
+    if ready_file is None:
+        return _alive(Home(home).path) if home.is_dir() else None
+    said = load(ready_file)
+    return said if said is not None and is_alive(said) else None
+
+
+def is_alive(said: dict[str, Any]) -> bool:
+    """Whether the listener that once said this still runs.
+
+    It does if its home's lock is held, and whoever holds that says the same nonce there.
+    """
+    home = said.get("home")
+    now = _alive(Path(home)) if isinstance(home, str) else None
+    return now is not None and now["nonce"] == said.get("nonce")
+
+
+def clear(ready_file: Path) -> None:
+    """Remove the word of a listener that was killed; whoever waits for the file would take it."""
+    try:
+        said = load(ready_file)
+    except StoreError:  # no word at all
+        return
+    if said is not None and not is_alive(said):
+        remove(ready_file)
+
+
+def _alive(home: Path) -> dict[str, Any] | None:
+    """The word of whoever holds the lock of a home."""
+    lock = home / LOCK_FILE
     if not lock.exists():
         return None
-    probe = kept.lock(LOCK_FILE)
+    probe = Lock(lock)
     if probe.take(wait=False, shared=True):
         probe.release()
         return None
-    return load(kept.path / RUN_FILE)
+    return load(home / RUN_FILE)
 
 
 def clear_away(home: Home) -> None:
@@ -51,6 +74,6 @@ def load(path: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path} is not a ready file", hint="start `pushkit listen`") from error
-    if not isinstance(found, dict) or found.get("event") != "ready":
+    if not isinstance(found, dict) or found.get("event") != "ready" or "nonce" not in found:
         raise StoreError(f"{path} is not a ready file", hint="start `pushkit listen`")
     return found

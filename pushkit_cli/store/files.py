@@ -78,7 +78,8 @@ class Lock:
         """
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         with translated(self._path):
-            handle = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            mode = os.O_RDONLY if shared else os.O_RDWR  # to look needs no right to write
+            handle = os.open(self._path, mode | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 fcntl.flock(handle, kind | (0 if wait else fcntl.LOCK_NB))
             except OSError as error:

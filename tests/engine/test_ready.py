@@ -1,6 +1,7 @@
 """How commands find a listener: its file counts while its lock is held, and only then."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,16 @@ import pytest
 
 from pushkit_cli.engine import ready
 from pushkit_cli.engine.listener import Options, Running, running
-from pushkit_cli.errors import ExitCode, StoreError
+from pushkit_cli.errors import ExitCode, PortError, StoreError
 from pushkit_cli.store.files import Home, Lock
+from tests.conftest import Told
 from tests.store.players import heard, hold, playing
 
-WORD: dict[str, Any] = {"v": 1, "event": "ready", "port": 1}
-GARBAGE = [b"", b"{", b"[]", b"null", b'"ready"', b"\xff\xfe", b'{"event":"push"}', b"{}", b"\0"]
+WORD: dict[str, Any] = {"v": 1, "event": "ready", "nonce": "n", "port": 1}
+GARBAGE = [
+    b"", b"{", b"[]", b"null", b'"ready"', b"\xff\xfe", b'{"event":"push"}', b"{}", b"\0",
+    b'{"event":"ready"}',
+]  # fmt: skip
 
 
 def left_behind(home: Path, content: bytes = json.dumps(WORD).encode()) -> Lock:
@@ -94,12 +99,61 @@ def _named(home: Path, file: Path | None) -> None:
     assert caught.value.exit_code is ExitCode.CONFIG
 
 
-def test_a_file_that_was_named_goes_before_the_home(listener: Running, tmp_path: Path) -> None:
+def test_a_file_that_was_named_goes_before_the_home(
+    listener: Running, told: Told, tmp_path: Path
+) -> None:
     home, file = Path(listener.ready["home"]), tmp_path / "ready.json"
     assert ready.find(home, None) == listener.ready
     assert ready.find(home, file) is None  # its listener has gone, or is not there yet
-    file.write_bytes(json.dumps(WORD).encode())
-    assert ready.find(home, file) == WORD
+    other = Options(home=tmp_path / "other", port=0, production_port=0, ready_file=file)
+    with running(other, told.append) as second:
+        assert ready.find(home, file) == second.ready != listener.ready
+        left = file.read_bytes()
+    file.write_bytes(left)  # as one that was killed leaves it
+    assert ready.find(home, file) is None
+
+
+NOBODYS: dict[str, dict[str, Any]] = {
+    "no home": {"home": None},
+    "a home that is none": {"home": 5},
+    "a home that is gone": {"home": "/nowhere/home"},
+    "the word of its predecessor": {"nonce": "another"},
+    "a nonce that is none": {"nonce": None},
+}
+
+
+@pytest.mark.parametrize("name", NOBODYS)
+def test_a_file_whose_writer_does_not_live_does_not_count(
+    listener: Running, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "ready.json"
+    file.write_text(json.dumps(listener.ready))
+    assert ready.find(tmp_path, file) == listener.ready
+    file.write_text(json.dumps(listener.ready | NOBODYS[name]))
+    assert ready.find(tmp_path, file) is None
+
+
+def test_what_a_killed_listener_left_is_gone_before_the_next_is_ready(
+    home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "ready.json"
+    file.write_text(json.dumps(WORD | {"home": str(home)}))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        options = Options(home=home, port=0, production_port=port, ready_file=file)
+        with pytest.raises(PortError), running(options, lambda _: None):
+            pytest.fail("it started")
+    assert not file.exists()
+
+
+def test_the_word_of_another_listener_and_a_file_of_another_kind_are_left_alone(
+    listener: Running, tmp_path: Path
+) -> None:
+    file = tmp_path / "ready.json"
+    for content in (json.dumps(listener.ready).encode(), *GARBAGE):
+        file.write_bytes(content)
+        ready.clear(file)
+        assert file.read_bytes() == content
 
 
 def test_a_home_that_cannot_be_trusted_is_not_looked_into(home: Path) -> None:
