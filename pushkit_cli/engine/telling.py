@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pushkit_cli.errors import StoreError
 
-MAX_WAITING = 8 * 2**20
+MAX_WAITING = 4 * 2**20
 """Characters that may wait; an event has about a thousand."""
 _AT_ONCE = 65_536
 _PATIENCE_S = 3.0
