@@ -1,6 +1,6 @@
 """What the tests of hostility share: one listener that has to live through all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -35,8 +35,10 @@ def survivor(keys: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def victim(survivor: Subject) -> Iterator[Subject]:
+def victim(survivor: Subject, record_property: Callable[[str, object], None]) -> Iterator[Subject]:
     """The same for one test: when it is over, a good push is answered within a second."""
     yield survivor
-    assert survivor.good_push() < SOON_S
+    soon = survivor.good_push()
+    record_property("survivor", f"{soon:.3f} s, {survivor.memory:.0f} of {survivor.peak:.0f} MiB")
+    assert soon < SOON_S
     assert survivor.complaints == ""

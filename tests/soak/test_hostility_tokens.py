@@ -16,7 +16,6 @@ from tests.apns.test_token import (
     b64,
     der,
     forge,
-    part,
 )
 from tests.law import KEY_ID, TEAM, KeyPair, new_key
 from tests.soak.attacker import Attacker
