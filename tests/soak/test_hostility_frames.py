@@ -103,6 +103,15 @@ def bomb(a: Attacker) -> None:
     a.flood(lambda _: raw.headers(a.stream(), b"\xbe" * 16_000), 100)
 
 
+def endless_table(a: Attacker) -> None:
+    """Two gigabytes for the table of the server's encoder: it need not use them (RFC 7541, 4.2)."""
+    a.authenticate()
+    a.heard.decoder.max_allowed_table_size = 2**31
+    a.say(raw.settings(HEADER_TABLE_SIZE=2**31))
+    bad = block([pair for pair in a.fields if pair[0] != b"authorization"])
+    a.flood(lambda _: raw.headers(a.stream(), bad), 10_000)
+
+
 def long_lists(a: Attacker) -> None:
     """Header lists of 7,900 bytes, one stream after another, none of them ended."""
     a.authenticate()
@@ -203,6 +212,7 @@ ATTACKS: dict[str, Attack] = {
     "CONTINUATION of nothing": lambda a: continuation(a, b"", 100_000),
     "CONTINUATION of much": lambda a: continuation(a, PAD * 39, 5_000),
     "an HPACK bomb": bomb,
+    "a header table without end": endless_table,
     "long header lists": long_lists,
     "a peer that never reads": never_reads,
     "a window of zero": window_of_zero,
