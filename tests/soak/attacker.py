@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hpack import Encoder
 
@@ -134,7 +134,7 @@ class Attacker:
             self._tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             self._tls.close()
 
-    def __enter__(self) -> "Attacker":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -60,14 +60,14 @@ def test_spoilt_http2_is_answered_or_closed(victim: Subject) -> None:
     assert ends["heard"] > IN_TLS // 20
 
 
-def spoilt_body(random: Random, attacker: Attacker, _: KeyPair) -> tuple[Fields, bytes]:
+def spoilt_body(random: Random, attacker: Attacker, keys: KeyPair) -> tuple[Fields, bytes]:
     body = (
         json.dumps(any_json(random, 4)).encode() if random.random() < 0.5 else b'{"callUUID":"c"}'
     )
     return attacker.fields, mutated_bytes(random, body)
 
 
-def spoilt_header(random: Random, attacker: Attacker, _: KeyPair) -> tuple[Fields, bytes]:
+def spoilt_header(random: Random, attacker: Attacker, keys: KeyPair) -> tuple[Fields, bytes]:
     fields = attacker.fields
     for _ in range(random.randint(1, 3)):
         at = random.randrange(len(fields))

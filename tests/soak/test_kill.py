@@ -16,11 +16,12 @@ from typing import Any
 from pushkit_cli.apns.message import Outcome, Request, as_uuid, to_request
 from pushkit_cli.apns.push import Push, PushType
 from pushkit_cli.apns.token import mint
+from pushkit_cli.engine import ready as ready_files
 from pushkit_cli.engine.host import new_id
 from pushkit_cli.errors import NotSentError
 from pushkit_cli.net.sender import Endpoint, exchange
 from pushkit_cli.net.tls import client_context
-from tests.commands import PATIENCE_S, PUSHKIT
+from tests.commands import PATIENCE_S, PUSHKIT, pushkit
 
 KILLS = 20
 SENDERS = 3
@@ -28,11 +29,16 @@ BATCH = 40
 KINDS = (PushType.voip, PushType.alert, PushType.fileprovider)
 
 
+def named(home: Path) -> Path:
+    """The ready file of every listener on this home, besides the one in it."""
+    return home.with_name("ready.json")
+
+
 @contextmanager
 def started(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
     """`pushkit listen` on the same home as ever, ready; killed at the end of the block."""
     with subprocess.Popen(
-        [PUSHKIT, "listen", "--json", "--port", "0"],
+        [PUSHKIT, "listen", "--json", "--port", "0", "--ready-file", named(home)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
@@ -126,6 +132,7 @@ def test_what_was_acknowledged_survives_twenty_kills(home: Path) -> None:
             with Traffic(ready, bearer) as traffic:
                 time.sleep(random.uniform(0.0, 1.5))  # the moment is what chance says
                 process.send_signal(signal.SIGKILL)
+        _nobody_is_taken_for_a_listener(home, ready)
         acknowledged += traffic.acknowledged
         outcomes |= traffic.outcomes
         events = journal(home)
@@ -134,7 +141,30 @@ def test_what_was_acknowledged_survives_twenty_kills(home: Path) -> None:
         assert devices[-1] == devices[0]
     assert len(acknowledged) == len(set(acknowledged)) > 1000
     assert outcomes >= {Outcome.ACCEPTED, Outcome.UNKNOWN}
+    _no_command_waits_for_a_dead_one(home)
     _every_push_was_followed_by_its_events(journal(home))
+
+
+def _nobody_is_taken_for_a_listener(home: Path, killed: dict[str, Any]) -> None:
+    """Both files are there, and neither is believed."""
+    for file in (home / ready_files.RUN_FILE, named(home)):
+        assert json.loads(file.read_bytes())["nonce"] == killed["nonce"]
+    assert ready_files.find(home, None) is None
+    assert ready_files.find(home, named(home)) is None
+
+
+def _no_command_waits_for_a_dead_one(home: Path) -> None:
+    file = {"PUSHKIT_READY_FILE": str(named(home))}
+    assert pushkit("ready", "--timeout", "100ms").returncode == 124
+    assert pushkit("ready", "--timeout", "100ms", variables=file).returncode == 124
+    with started(home) as (_, ready):
+        left = named(home).read_bytes()
+        found = pushkit("ready", "--json", variables=file)
+        assert json.loads(found.stdout) == ready
+    with started(home):  # its successor lives on the same home, with the same lock
+        named(home).write_bytes(left)
+        assert pushkit("ready", "--timeout", "100ms", variables=file).returncode == 124
+        assert pushkit("ready", "--timeout", "100ms").returncode == 0
 
 
 def _every_push_was_followed_by_its_events(events: list[dict[str, Any]]) -> None:
