@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -147,33 +146,6 @@ def test_a_mistake_is_refused_at_start(arguments: list[str], code: int, words: s
     assert (done.returncode, words in said) == (code, True), said
     assert said.count("error: ") == 1
     assert said.count("hint: ") == 1
-
-
-def test_a_port_in_use_names_the_way_out() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        done = pushkit("listen", "--ephemeral", "--port", str(taken.getsockname()[1]))
-    assert done.returncode == 6
-    assert b"--port 0" in done.stderr
-
-
-def test_a_second_listener_on_one_home_is_told_of_the_first() -> None:
-    with listening("--port", "0") as (process, ready):
-        done = pushkit("listen", "--port", "0")
-        assert done.returncode == 6
-        said = " ".join(done.stderr.decode().split())
-        assert f"process {process.pid}, {ready['endpoint']}" in said
-
-
-@pytest.mark.parametrize("content", [b"not a database", b"SQLite format 3\0" + bytes(200)])
-def test_a_damaged_database_is_named_and_kept(home: Path, content: bytes) -> None:
-    home.mkdir(mode=0o700)
-    (home / "emulator.db").write_bytes(content)
-    done = pushkit("listen", "--port", "0")
-    assert done.returncode == 6
-    assert b"emulator.db" in done.stderr
-    assert (home / "emulator.db").read_bytes() == content
 
 
 def test_ready_waits_and_env_points_at_the_listener(home: Path) -> None:

@@ -1,0 +1,146 @@
+"""What keeps a listener from starting is said at once: one error, one hint, exit 6."""
+
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.credentials import p8_file, wrong_keys
+from tests.cli.errands import failed, here
+from tests.commands import listening, objects, pushkit
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("option", ["--port", "--production-port"])
+@pytest.mark.parametrize("where", ["--ephemeral", "--keep"])
+def test_a_port_in_use_names_the_way_out(taken: int, option: str, where: str) -> None:
+    said = failed(here("listen", where, "--port", "0", option, str(taken)), 6)
+    assert f"port {taken} is in use" in said
+    assert "--port 0" in said
+
+
+def test_a_second_listener_on_one_home_is_told_of_the_first() -> None:
+    with listening("--port", "0") as (process, ready):
+        done = pushkit("listen", "--port", "0", "--json")
+        said = failed(done, 6)
+        assert f"process {process.pid}, {ready['endpoint']}" in said
+        assert "--ephemeral --port 0" in said
+        (error,) = objects(done.stdout)
+        assert (error["event"], error["kind"], error["exit"]) == ("error", "config", 6)
+        assert pushkit("send", "--type", "voip").returncode == 0  # the first goes on
+
+
+# Databases
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"not a database")
+
+
+def _half(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\0" + bytes(200))
+
+
+def _cut(path: Path) -> None:
+    _made(path)
+    path.write_bytes(path.read_bytes()[:5_000])
+
+
+def _overwritten(path: Path) -> None:
+    _made(path)
+    content = bytearray(path.read_bytes())
+    content[4_096:] = b"\xff" * (len(content) - 4_096)
+    path.write_bytes(content)
+
+
+def _newer(path: Path) -> None:
+    _made(path, "PRAGMA user_version = 99")
+
+
+def _without_its_table(path: Path) -> None:
+    _made(path, "DROP TABLE record")
+
+
+def _with_a_row_that_is_none(path: Path) -> None:
+    _made(path, "INSERT INTO record VALUES ('device/x', 1000, '[1]')")
+
+
+def _with_a_row_of_the_future(path: Path) -> None:
+    _made(path, "INSERT INTO record VALUES ('satellite/x', 1000, '{}')")
+
+
+def _made(path: Path, statement: str = "PRAGMA user_version") -> None:
+    """One that a listener has made, and somebody has laid hands on."""
+    with listening("--port", "0"):
+        pass
+    with closing(sqlite3.connect(path)) as sql, sql:
+        sql.execute(statement)
+
+
+DATABASES: dict[Callable[[Path], None], tuple[str, str]] = {
+    _garbage: ("is damaged", "move it away"),
+    _half: ("is damaged", "move it away"),
+    _cut: ("is damaged", "move it away"),
+    _overwritten: ("is damaged", "move it away"),
+    _newer: (
+        "was written by a newer pushkit (schema 99)",
+        "update pushkit, or move this file away",
+    ),
+    _without_its_table: ("is damaged", "move it away"),
+    _with_a_row_that_is_none: ("is damaged", "move it away"),
+    _with_a_row_of_the_future: ("holds a row that cannot be read", "move it away"),
+}
+
+
+@pytest.mark.parametrize("spoil", DATABASES, ids=lambda spoil: spoil.__name__)
+def test_a_database_that_cannot_be_used_is_named_and_kept(
+    home: Path, spoil: Callable[[Path], None]
+) -> None:
+    home.mkdir(mode=0o700)
+    path = home / "emulator.db"
+    spoil(path)
+    before = path.read_bytes()
+    said = failed(here("listen", "--port", "0"), 6)
+    error, hint = DATABASES[spoil]
+    assert f"{path} {error}" in said
+    assert hint in said
+    assert path.read_bytes() == before
+
+
+# Keys and certificates
+
+
+@pytest.mark.parametrize(
+    "name", sorted(wrong_keys().keys() - {"public"})
+)  # half is enough to verify
+def test_a_key_that_cannot_be_is_named(tmp_path: Path, name: str) -> None:
+    file = p8_file(tmp_path, pem=wrong_keys()[name])
+    said = failed(here("listen", "--ephemeral", "--port", "0", "--key", str(file)), 6)
+    assert str(file) in said
+    assert "--key takes AuthKey_<id>.p8" in said
+
+
+def test_what_is_spoilt_among_its_own_certificates_is_made_anew(home: Path) -> None:
+    with listening("--port", "0") as (_, first):
+        ca = Path(first["ca_file"])
+    for file in ca.parent.glob("*.pem"):
+        file.write_bytes(b"garbage")
+    with listening("--port", "0"):
+        assert pushkit("send", "--type", "voip").returncode == 0
+
+
+def test_a_certificate_that_cannot_be_written_is_named(home: Path) -> None:
+    (home / "local").mkdir(mode=0o700, parents=True)
+    home.chmod(0o700)
+    (home / "local" / "ca.pem").mkdir()
+    said = failed(here("listen", "--port", "0"), 6)
+    assert str(home / "local" / "ca.pem") in said
