@@ -4,6 +4,7 @@ Names and numbers: CVE-2023-44487 (rapid reset), CVE-2025-8671 (made to reset), 
 9518 (floods and windows), CVE-2024-27316 and kin (CONTINUATION).
 """
 
+import resource
 import ssl
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -248,6 +249,14 @@ def silence(ready: dict[str, Any], stack: ExitStack) -> None:
     stack.enter_context(plain(ready, 400))
 
 
+def more_than_there_is_room_for(ready: dict[str, Any], stack: ExitStack) -> None:
+    """Nobody of them says a word, and the listener has 900 places."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4_096)), hard))
+    stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+    stack.enter_context(plain(ready, 1_200))
+
+
 def no_preface(ready: dict[str, Any], stack: ExitStack) -> None:
     for _ in range(150):
         stack.enter_context(Attacker(ready, greet=False))
@@ -296,8 +305,8 @@ def knock_and_run(ready: dict[str, Any], stack: ExitStack) -> None:
 
 
 CROWDS = {crowd.__name__: crowd for crowd in (
-    half_a_hello, silence, no_preface, half_a_preface, slow_bodies, slow_headers, many_streams,
-    come_and_go, knock_and_run,
+    half_a_hello, silence, more_than_there_is_room_for, knock_and_run, come_and_go, no_preface,
+    half_a_preface, slow_bodies, slow_headers, many_streams,
 )}  # fmt: skip
 
 
@@ -309,7 +318,7 @@ def test_a_crowd_keeps_nobody_out(victim: Subject, name: str) -> None:
 
 
 def test_what_is_no_tls_is_closed(victim: Subject) -> None:
-    for said in (b"GET / HTTP/1.1\r\n\r\n", bytes(100), b"\x16\x03\x01" + b"\xff" * 200):
+    for said in (b"GET / HTTP/1.1\r\n\r\n", bytes(100), b"\x16\x03\x01\0\x05" + b"\xff" * 5):
         with plain(victim.ready) as (one,):
             one.sendall(said)
             with suppress(ConnectionResetError, ssl.SSLError):
