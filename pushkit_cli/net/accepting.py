@@ -5,6 +5,7 @@ traceback for each client that waits.
 """
 
 import asyncio
+import asyncio.sslproto
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
@@ -12,19 +13,31 @@ from typing import Any
 
 MAX_CONNECTIONS = 900
 """Of the 1,024 files that a process may usually have open."""
-_HANDSHAKE_S = 10.0
-_GOODBYE_S = 1.0
+_HANDSHAKES = 500
+"""So many at once, each of 64 KiB; who comes then takes the place of the oldest of them."""
+_HANDSHAKE_S = 10
+_GOODBYE_S = 1
 _AGAIN_S = 0.1
 """After this long another client is tried, where there was no file left for one."""
 
 
+class _Tls(asyncio.sslproto.SSLProtocol):
+    """asyncio's TLS, which keeps 256 KiB for each client; one record of TLS is at most 16."""
+
+    max_size = 16 * 1024
+
+
 class Doorkeeper:
-    """Whoever comes when every place is taken waits: one at the door, the others in its queue."""
+    """Whoever comes when every place is taken waits: one at the door, the others in its queue.
+
+    For him the client that has been longest about its handshake loses its place.
+    """
 
     def __init__(self, context: ssl.SSLContext, *, places: int = MAX_CONNECTIONS) -> None:
         self._context = context
         self._places = asyncio.Semaphore(places)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._shaking: dict[asyncio.Future[None], None] = {}  # in the order in which they came
         self._sockets: list[socket.socket] = []
 
     def open(self, bound: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
@@ -52,25 +65,51 @@ class Doorkeeper:
             except OSError:
                 await asyncio.sleep(_AGAIN_S)
                 continue
+            if self._shaking and (self._places.locked() or len(self._shaking) >= _HANDSHAKES):
+                oldest = next(iter(self._shaking))
+                del self._shaking[oldest]
+                oldest.cancel()
             try:
                 await self._places.acquire()
             except asyncio.CancelledError:
                 client.close()
                 raise
-            self._own(self._let_in(client, protocol))
+            shaken = loop.create_future()
+            self._shaking[shaken] = None
+            shaken.add_done_callback(lambda done: self._shaking.pop(done, None))
+            self._own(self._let_in(client, protocol, shaken))
 
     async def _let_in(
-        self, client: socket.socket, protocol: Callable[[], asyncio.Protocol]
+        self,
+        client: socket.socket,
+        protocol: Callable[[], asyncio.Protocol],
+        shaken: asyncio.Future[None],
     ) -> None:
+        loop = asyncio.get_running_loop()
+        transport: asyncio.BaseTransport | None = None
+        if shaken.cancelled():
+            client.close()
+            self._places.release()
+            return
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                protocol,
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: _Tls(
+                    loop,
+                    protocol(),
+                    self._context,
+                    shaken,
+                    server_side=True,
+                    ssl_handshake_timeout=_HANDSHAKE_S,
+                    ssl_shutdown_timeout=_GOODBYE_S,
+                ),
                 client,
-                ssl=self._context,
-                ssl_handshake_timeout=_HANDSHAKE_S,
-                ssl_shutdown_timeout=_GOODBYE_S,
             )
-        except OSError:  # it does not speak TLS, not this, or not in time
+            await shaken
+        except (OSError, asyncio.CancelledError) as error:
+            # It does not speak TLS, not this, or not in time; or another one took its place.
+            error.__traceback__ = None  # a cycle, and in it all that this client cost
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
             self._places.release()
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:

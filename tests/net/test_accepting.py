@@ -1,10 +1,13 @@
 """Who is let in: no more than there are places, and nobody is told of what went wrong outside."""
 
 import asyncio
+import gc
 import os
 import resource
 import socket
+import weakref
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -85,6 +88,55 @@ def test_who_never_says_a_word_of_tls_gives_its_place_up(
         assert len(house.told) == 2
 
     play(scene())
+
+
+@pytest.mark.parametrize(("places", "handshakes"), [(3, 500), (900, 3)])
+def test_the_oldest_who_says_no_word_of_tls_makes_room_for_who_comes(
+    trust: Trust, monkeypatch: pytest.MonkeyPatch, places: int, handshakes: int
+) -> None:
+    monkeypatch.setattr(accepting, "_HANDSHAKES", handshakes)
+
+    async def scene() -> None:
+        async with opened(small(trust, places)) as house, AsyncExitStack() as stack:
+            port = house.ports[SANDBOX]
+            silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+            for _, writer in silent:
+                stack.callback(writer.close)
+            async with client(house) as sender:
+                await served(sender)
+            gone = [reader.at_eof() or reader.exception() is not None for reader, _ in silent]
+            assert gone == [True, True, True, False, False]
+
+    play(scene())
+
+
+def test_what_a_stranger_cost_is_gone_with_him(trust: Trust) -> None:
+    """asyncio leaves a cycle behind for each, which is collected much later."""
+    shaken: list[weakref.ref[object]] = []
+
+    class Watched(accepting._Tls):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            shaken.append(weakref.ref(self))
+
+    async def scene() -> None:
+        async with opened(House(trust)) as house:
+            for _ in range(10):
+                reader, writer = await asyncio.open_connection("127.0.0.1", house.ports[SANDBOX])
+                writer.write(b"GET / HTTP/1.1\r\n\r\n")
+                await reader.read()
+                writer.close()
+            async with client(house) as sender:
+                await served(sender)
+            assert sum(one() is not None for one in shaken) <= 2
+
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(accepting, "_Tls", Watched)
+            play(scene())
+    finally:
+        gc.enable()
 
 
 def test_where_no_file_is_left_clients_wait_and_nothing_is_said(trust: Trust) -> None:
