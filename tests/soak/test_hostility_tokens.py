@@ -85,6 +85,7 @@ ODD: dict[str, tuple[Callable[[KeyPair], str], tuple[int, bytes]]] = {
     "iat of 59 minutes ago": (lambda keys: issued(keys, now() - HOUR + 60), TAKEN),
     "iat with a fraction": (lambda keys: issued(keys, time.time()), TAKEN),
     # Documented: "no more than one hour from the current time". Both ways is our reading.
+    "iat of 59 minutes ahead": (lambda keys: issued(keys, now() + HOUR - 60), TAKEN),
     "iat of 61 minutes ago": (lambda keys: issued(keys, now() - HOUR - 60), EXPIRED),
     "iat of tomorrow": (lambda keys: issued(keys, now() + 24 * HOUR), EXPIRED),
     "iat in milliseconds": (lambda keys: issued(keys, now() * 1000), EXPIRED),
