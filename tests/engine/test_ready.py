@@ -173,3 +173,14 @@ def test_a_listener_is_found_from_its_ready_event_to_its_end(home: Path, tmp_pat
     assert ready.find(home, None) is None
     assert ready.find(home, file) is None
     assert not file.exists()
+
+
+def test_a_home_that_was_named_from_here_is_found_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ready.json"
+    monkeypatch.chdir(tmp_path)
+    options = Options(home=Path("home"), port=0, production_port=0, ready_file=file)
+    with running(options, lambda _: None) as up:
+        monkeypatch.chdir("/")
+        assert ready.find(tmp_path, file) == up.ready
