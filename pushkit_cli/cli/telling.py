@@ -81,9 +81,14 @@ class Teller:
         return Line(write=self._terminal.data, text="\n".join(lines))
 
     def _leave(self) -> None:
-        if not self._screen.close():
+        try:
+            if self._screen.close():
+                return
+        except BaseException:  # an impatient ^C among them
             self._terminal.give_up()
-            self._terminal.warn("the last events were not written: nobody reads them")
+            raise
+        self._terminal.give_up()
+        self._terminal.warn("the last events were not written: nobody reads them")
 
 
 class _Record:

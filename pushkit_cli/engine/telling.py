@@ -8,7 +8,6 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pushkit_cli.errors import StoreError
@@ -49,7 +48,7 @@ class Spool:
         self._size = 0
         self._overflowing = False
         self._closing = False
-        self._failure: StoreError | None = None
+        self._failure: Exception | None = None
         self._changed = threading.Condition()
         # A daemon: one that is stuck in a write does not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="pushkit-tell", daemon=True)
@@ -99,9 +98,17 @@ class Spool:
 
     def _run(self) -> None:
         while lines := self._next():
-            for write, several in itertools.groupby(lines, key=lambda line: line.write):
-                with self._kept_in_mind():
+            try:
+                for write, several in itertools.groupby(lines, key=lambda line: line.write):
                     write("\n".join(line.text for line in several))
+            except OSError as error:
+                self._failure = StoreError(
+                    f"events cannot be written: {(error.strerror or str(error)).lower()}",
+                    hint="free some space where they go",
+                )
+                self._failure.__cause__ = error
+            except Exception as error:  # a bug of ours, for the thread that tells to raise
+                self._failure = error
 
     def _next(self) -> list[Line]:
         """Wait for something to write; nothing comes back at the end."""
@@ -119,15 +126,3 @@ class Spool:
                 self._size -= len(first.text)
             left -= len(first.text)
             yield first
-
-    @contextmanager
-    def _kept_in_mind(self) -> Iterator[None]:
-        """A fault of the place that is written to is raised to whoever tells the next event."""
-        try:
-            yield
-        except OSError as error:
-            self._failure = StoreError(
-                f"events cannot be written: {(error.strerror or str(error)).lower()}",
-                hint="free some space where they go",
-            )
-            self._failure.__cause__ = error

@@ -150,3 +150,13 @@ def test_a_place_that_takes_no_more_is_told_to_whoever_tells() -> None:
         spool.event(Line(write=full, text="y"), 2)
     assert caught.value.exit_code is ExitCode.CONFIG
     assert caught.value.hint
+
+
+def test_a_bug_in_the_writing_is_told_to_whoever_tells() -> None:
+    def broken(_text: str) -> None:
+        raise ZeroDivisionError
+
+    spool = Spool(lambda gap: Line(write=broken, text="missed"))
+    spool.event(Line(write=broken, text="x"), 1)
+    with pytest.raises(ZeroDivisionError):
+        spool.close(patience=PATIENCE_S)
