@@ -22,9 +22,9 @@ _AGAIN_S = 0.1
 
 
 class _Tls(asyncio.sslproto.SSLProtocol):
-    """asyncio's TLS, which keeps 256 KiB for each client; one record of TLS is at most 16."""
+    """asyncio's TLS, which keeps 256 KiB for each client, from its first byte on."""
 
-    max_size = 16 * 1024
+    max_size = 8 * 1024
 
 
 class Doorkeeper:
