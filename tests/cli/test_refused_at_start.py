@@ -126,7 +126,7 @@ def test_a_key_that_cannot_be_is_named(tmp_path: Path, name: str) -> None:
     file = p8_file(tmp_path, pem=wrong_keys()[name])
     said = failed(here("listen", "--ephemeral", "--port", "0", "--key", str(file)), 6)
     assert str(file) in said
-    assert "--key takes AuthKey_<id>.p8" in said
+    assert "it must be AuthKey_<id>.p8 from Apple, or its public half" in said
 
 
 def test_what_is_spoilt_among_its_own_certificates_is_made_anew(home: Path) -> None:
