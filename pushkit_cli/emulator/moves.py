@@ -1,5 +1,6 @@
 """What goes into the state machine and what comes out of it. Pure values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,9 @@ from pushkit_cli.apns.facts import Certificate, TokenState
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.push_event import PushEvent
-from pushkit_cli.emulator.state import App, Device, Row, SigningKey
+from pushkit_cli.emulator.state import App, Device, SigningKey
+from pushkit_cli.emulator.state import Put as Put
+from pushkit_cli.phone.calls import EndedReason, IncomingCallError, Report
 from pushkit_cli.phone.events import DeviceEvent
 
 # Inputs
@@ -40,11 +43,58 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppReturned:
-    """The app's delegate method returned; `reported`: it reported a call before that."""
+class AppReported:
+    """The app reported a call while its delegate method runs."""
 
     handling: str
-    reported: bool
+    report: Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppReturned:
+    """The app's delegate method returned.
+
+    `report`: what it reported just before that, where it has not said so already. `completed`: it
+    called the completion handler.
+    """
+
+    handling: str
+    report: Report | None = None
+    completed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppCrashed:
+    """The app's process ended by itself while its delegate method ran; `how` in a few words."""
+
+    handling: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetCondition:
+    """A device is so from now on; `words` are those of the phone's conditions."""
+
+    device: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCall:
+    """A call of an app is over, for a reason that comes from outside."""
+
+    device: str
+    bundle_id: str
+    call_id: str
+    reason: EndedReason = EndedReason.REMOTE_ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """The user removes an app from memory: it does not run any more, and may be launched again."""
+
+    device: str
+    bundle_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +183,12 @@ Input = (
     Connected
     | Requested
     | Disconnected
+    | AppReported
     | AppReturned
+    | AppCrashed
+    | SetCondition
+    | EndCall
+    | Kill
     | Started
     | Register
     | Revoke
@@ -147,14 +202,6 @@ Input = (
 )
 
 # Effects
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Put:
-    """Keep a row; `None` forgets it. Committed before anything else of the turn is done."""
-
-    key: str
-    value: Row | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,14 +221,29 @@ class Emit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallApp:
-    """Hand a payload to the app under test; it is killed at `kill_at` (Unix seconds) if silent."""
+    """Hand a payload to the app under test; it is killed at `kill_at` (Unix seconds) if silent.
+
+    `must_report` is what VoIP apps are told from 26.4 on; `None`: nothing. `call_id`: the call that
+    the payload names.
+    """
 
     handling: str
     device: str
     bundle_id: str
+    environment: Environment
     type: PushType
     payload: Any
     kill_at: float | None
+    must_report: bool | None = None
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellApp:
+    """What the system says to a report; `error` `None`: the call rings."""
+
+    handling: str
+    error: IncomingCallError | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,4 +253,7 @@ class KillApp:
     handling: str
 
 
-Effect = Put | Perform | Emit | CallApp | KillApp
+Effect = Put | Perform | Emit | CallApp | TellApp | KillApp
+
+NewId = Callable[[], str]
+"""Makes 128 random bits as 32 lower-case hexadecimal digits."""

@@ -6,6 +6,8 @@ from typing import Any, Self, TypeVar
 
 from pushkit_cli.apns.facts import Key, TokenState
 from pushkit_cli.apns.push import Environment, PushType, topic_for
+from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.condition import Condition, Lock
 
 Row = Mapping[str, Any]
 """A record as JSON-able values."""
@@ -94,28 +96,15 @@ class DeviceToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """An app that is running on a device."""
-
-    device: str
-    bundle_id: str
-    environment: Environment
-
-    @property
-    def key(self) -> str:
-        """Where the row stands."""
-        return f"process/{self.device}/{self.environment}/{self.bundle_id}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Handling:
     """A push that was handed to an app which has not returned yet.
 
     `at` and `kill_at` are Unix seconds; `kill_at` `None`: the app has no call to report.
+    `reported`: it has reported one, and not returned.
     """
 
     id: str
-    push_id: str
+    push_id: str | None
     device: str
     bundle_id: str
     environment: Environment
@@ -125,29 +114,45 @@ class Handling:
     apns_id: str | None = None
     call_id: str | None = None
     handle: str | None = None
+    reported: bool = False
 
     @property
     def key(self) -> str:
         """Where the row stands."""
         return f"handling/{self.id}"
 
+    def is_overdue(self, now: float) -> bool:
+        """Whether the app should have reported its call by now."""
+        return not self.reported and self.kill_at is not None and now >= self.kill_at
+
 
 _R = TypeVar("_R", bound="Record")
 
-Record = App | SigningKey | Device | DeviceToken | Process | Handling
+Record = App | SigningKey | Device | DeviceToken | Condition | AppState | Handling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """Keep a row; `None` forgets it. Committed before anything else of the turn is done."""
+
+    key: str
+    value: Row | None
+
 
 _KINDS: Mapping[str, type[Record]] = {
     "app": App,
     "key": SigningKey,
     "device": Device,
     "token": DeviceToken,
-    "process": Process,
+    "condition": Condition,
+    "app-state": AppState,
     "handling": Handling,
 }
 _TYPED = {
     "type": PushType,
     "environment": Environment,
     "state": TokenState,
+    "lock": Lock,
     "topics": tuple,
 }
 
@@ -205,9 +210,15 @@ class State:
         found = self.records.get(f"handling/{identifier}")
         return found if isinstance(found, Handling) else None
 
-    def is_running(self, process: Process) -> bool:
-        """Whether an app is running on a device."""
-        return process.key in self.records
+    def put(self, record: Record) -> Put:
+        """Keep a record from now on."""
+        self.records[record.key] = record
+        return Put(key=record.key, value=to_row(record))
+
+    def drop(self, record: Record) -> Put:
+        """Forget a record."""
+        del self.records[record.key]
+        return Put(key=record.key, value=None)
 
     def all_of(self, kind: type[_R]) -> list[_R]:
         """Every record of a kind, in the order they were first made; never on a push's path."""

@@ -10,7 +10,7 @@ from pushkit_cli.apns.facts import Basis, TokenState
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.moves import EndToken, Reinstall, RotateToken, Uninstall
 from pushkit_cli.emulator.setting_up import Change, next_token
-from pushkit_cli.emulator.state import DeviceToken, Handling, Process, State
+from pushkit_cli.emulator.state import DeviceToken, State
 from pushkit_cli.phone.events import DeviceEvent, Happening
 
 Slot = tuple[PushType, Environment]
@@ -37,14 +37,12 @@ def outcome(
             for old in _installed(event, state):
                 if old.state is TokenState.LIVE:
                     now.end(old, TokenState.UNREGISTERED, at_ms, "uninstalled")
-            now.stop(event)
         case Reinstall():
             for old in _installed(event, state):
                 if event.new_tokens:
                     now.renew(old, "reinstalled")
                 elif old.state is not TokenState.LIVE:
                     now.revive(old)
-            now.stop(event)
     return now.changes, now.events
 
 
@@ -127,18 +125,6 @@ class _Moment:
         self.changes.append((live.key, live))
         detail = f"{_named(live)}: reinstalled"
         self._tell(Happening.TOKEN_UPDATED, live, "reinstalled", detail, Basis.OURS)
-
-    def stop(self, event: Uninstall | Reinstall) -> None:
-        """What runs of the app ends with it."""
-        running: list[Process | Handling] = [
-            *self._state.all_of(Process),
-            *self._state.all_of(Handling),
-        ]
-        self.changes += [
-            (record.key, None)
-            for record in running
-            if (record.device, record.bundle_id) == (event.device, event.bundle_id)
-        ]
 
     def _tell(
         self,

@@ -30,6 +30,7 @@ from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine import host
 from pushkit_cli.engine.objects import Happened
+from pushkit_cli.phone.calls import Report
 from pushkit_cli.store.emulator_db import EmulatorDb, Entry
 
 Listener = Callable[[Happened], None]
@@ -185,7 +186,7 @@ class Stage:
         """The app under test: a good one, which reports its call as soon as it is called."""
         match effect:
             case CallApp(handling=handling):
-                self.feed(AppReturned(handling=handling, reported=True))
+                self.feed(AppReturned(handling=handling, report=Report()))
             case KillApp():
                 pass  # the good app runs in this process and is never late
 

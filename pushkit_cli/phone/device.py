@@ -1,53 +1,125 @@
-"""What a device does with a push it receives, per push type. Pure.
+"""What a device does with a push it receives, per push type. Pure."""
 
-A device here is online, unlocked and at full power, and its watch faces hold every complication.
-"""
-
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pushkit_cli.apns.facts import Basis
 from pushkit_cli.apns.push import Push, PushType
-from pushkit_cli.phone.calls import REPORT_WITHIN_S, call_id
+from pushkit_cli.phone import availability, calls
+from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.condition import Condition
+from pushkit_cli.phone.display import shown
 from pushkit_cli.phone.events import DeviceEvent, Happening
+from pushkit_cli.phone.policy import DevicePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Who receives: the device, its app, and the moment.
+
+    `os` is the system's version; `day` counts from 1970 in UTC; `age_s` is how many seconds ago
+    the push was sent; `ringing` are the calls that the app has reported and not ended.
+    """
+
+    os: str
+    condition: Condition
+    app: AppState
+    day: int = 0
+    age_s: float = 0.0
+    ringing: Collection[str] = ()
+    policy: DevicePolicy = field(default_factory=DevicePolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """The outcome of one delivery: what happened, and whether the app is called.
 
-    `kill_after_s` is how long the app has to report a call, in seconds; `None`: it has no duty.
+    `app` is what the app is from now on. `kill_after_s` is how long it has to report a call, in
+    seconds; `None`: it has no duty. `must_report` is what iOS 26.4 tells a VoIP app; `None`: there
+    is no such method, or no call.
     """
 
     events: tuple[DeviceEvent, ...]
+    app: AppState
     calls_app: bool = False
     kill_after_s: float | None = None
+    must_report: bool | None = None
 
 
-def deliver(of: DeviceEvent, push: Push, payload: Any, *, running: bool) -> Delivery:
-    """Hand one push to a device; `of` names the push, device and app, `running` is the app's."""
+def deliver(of: DeviceEvent, push: Push, payload: Any, to: Receiver) -> Delivery:
+    """Hand one push to a device; `of` names the push, the device and the app."""
+    kind = push.push_type if isinstance(push.push_type, PushType) else of.type
     delivered = replace(of, event=Happening.DELIVERED)
-    match push.push_type or of.type:
-        case PushType.voip:
-            delivered = replace(delivered, call_id=call_id(payload))
-            awake = () if running else (_launched(delivered),)
-            return Delivery(
-                events=(*awake, delivered), calls_app=True, kill_after_s=REPORT_WITHIN_S
-            )
-        case PushType.complication:
-            awake = () if running else (_launched(delivered),)
-            return Delivery(events=(*awake, delivered), calls_app=True)
-        case PushType.fileprovider:
-            return Delivery(events=(delivered, _signal(delivered, payload)))
-        case PushType.alert:
-            return Delivery(events=(delivered, *_displayed(delivered, payload)))
-    return Delivery(events=(delivered,))
+    return _KINDS.get(kind, _shown)(delivered, payload, to)
 
 
-def _launched(of: DeviceEvent) -> DeviceEvent:
-    return replace(of, event=Happening.LAUNCHED, detail="app launched in background")
+def _voip(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
+    of = replace(of, call_id=calls.call_id(payload, to.policy))
+    if calls.is_stopped(to.app, to.policy):
+        return Delivery(events=(calls.withheld(of),), app=to.app)
+    has_metadata = availability.has_voip_metadata(to.os)
+    insists = calls.must_report(
+        to.condition, age_s=to.age_s, has_metadata=has_metadata, policy=to.policy
+    )
+    woken = _woken(of, to)
+    return replace(
+        woken,
+        events=(*woken.events, *_noticed(of, payload, to)),
+        calls_app=True,
+        kill_after_s=calls.REPORT_WITHIN_S if insists else None,
+        must_report=insists if has_metadata else None,
+    )
 
 
-def _signal(of: DeviceEvent, payload: Any) -> DeviceEvent:
+def _noticed(of: DeviceEvent, payload: Any, to: Receiver) -> tuple[DeviceEvent, ...]:
+    """What a developer would want to know of a VoIP push that is no plain call."""
+    warning = replace(of, event=Happening.WARNING, basis=Basis.DOCUMENTED)
+    cancel = to.policy.cancel is not None and to.policy.cancel.holds(payload)
+    if cancel:
+        return (
+            replace(
+                warning,
+                reason="cancel-push",
+                detail="a VoIP push that cancels a call has to be reported as a call itself: signal"
+                " over the app's own connection instead",
+            ),
+        )
+    if of.call_id is not None and of.call_id in to.ringing:
+        return (
+            replace(
+                warning,
+                reason="duplicate-call",
+                detail=f"another push for call {of.call_id}, which was reported already; this one"
+                " has to be reported too",
+            ),
+        )
+    return ()
+
+
+def _complication(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
+    """Documented: only on the current watch face, and fifty a day. The day's end, UTC, is ours."""
+    del payload
+    used = to.app.complications if to.app.day == to.day else 0
+    reason = None
+    if not to.condition.on_face:
+        reason, detail = "not-on-face", "the complication is not on the current watch face"
+    elif used >= to.policy.complications:
+        reason, detail = "budget", f"{used} complication pushes were delivered today"
+    if reason is not None:
+        dropped = replace(of, event=Happening.DISCARDED, reason=reason, detail=detail)
+        return Delivery(events=(dropped,), app=to.app)
+    woken = _woken(of, to)
+    app = replace(woken.app, day=to.day, complications=used + 1)
+    return replace(woken, app=app, calls_app=True)
+
+
+def _background(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
+    del payload
+    return _woken(of, to)
+
+
+def _file_provider(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
     """The system, not the app, is told; that the delegate hears nothing is the later of two texts.
 
     Source: Apple, "Using push notifications to signal changes".
@@ -55,26 +127,41 @@ def _signal(of: DeviceEvent, payload: Any) -> DeviceEvent:
     body = payload if isinstance(payload, dict) else {}
     container, domain = body.get("container-identifier"), body.get("domain")
     if not isinstance(container, str) or not isinstance(domain, str):
-        return replace(
+        told = replace(
             of,
             event=Happening.WARNING,
             reason="bad-body",
             detail="without container-identifier and domain no enumerator is signalled",
         )
-    return replace(
-        of,
-        event=Happening.SIGNAL_ENUMERATOR,
-        reason=container,
-        detail=f"enumerator signalled: {container} in domain {domain}",
-    )
+    else:
+        told = replace(
+            of,
+            event=Happening.SIGNAL_ENUMERATOR,
+            reason=container,
+            detail=f"enumerator signalled: {container} in domain {domain}",
+        )
+    return Delivery(events=(of, told), app=to.app)
 
 
-def _displayed(of: DeviceEvent, payload: Any) -> tuple[DeviceEvent, ...]:
-    aps = payload.get("aps") if isinstance(payload, dict) else None
-    alert = aps.get("alert") if isinstance(aps, dict) else None
-    if isinstance(alert, dict):
-        parts = [alert[key] for key in ("title", "body") if isinstance(alert.get(key), str)]
-        alert = ": ".join(parts)
-    if not isinstance(alert, str) or not alert:
-        return ()
-    return (replace(of, event=Happening.DISPLAYED, detail=f"shown: {alert}"),)
+def _shown(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
+    """Everything that needs no app: what appears on the screen, if anything does."""
+    text = shown(of.type, payload)
+    seen = () if text is None else (replace(of, event=Happening.DISPLAYED, detail=text),)
+    return Delivery(events=(of, *seen), app=to.app)
+
+
+_KINDS: Mapping[PushType, Callable[[DeviceEvent, Any, Receiver], Delivery]] = {
+    PushType.voip: _voip,
+    PushType.complication: _complication,
+    PushType.fileprovider: _file_provider,
+    PushType.background: _background,
+    PushType.pushtotalk: _background,
+}
+
+
+def _woken(of: DeviceEvent, to: Receiver) -> Delivery:
+    """The app is launched where it is not running, and the push is there."""
+    if to.app.running:
+        return Delivery(events=(of,), app=to.app)
+    launched = replace(of, event=Happening.LAUNCHED, detail="app launched in background")
+    return Delivery(events=(launched, of), app=replace(to.app, running=True))

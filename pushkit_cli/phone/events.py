@@ -13,7 +13,11 @@ class Happening(StrEnum):
     DELIVERED = "delivered"
     LAUNCHED = "launched"
     CALL_REPORTED = "call-reported"
+    CALL_REFUSED = "call-refused"
+    CALL_ENDED = "call-ended"
     TERMINATED = "terminated"
+    VOIP_STOPPED = "voip-stopped"
+    DISCARDED = "discarded"
     DISPLAYED = "displayed"
     SIGNAL_ENUMERATOR = "signal-enumerator"
     TOKEN_UPDATED = "token-updated"  # noqa: S105 (what happened, not a secret)

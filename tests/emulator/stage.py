@@ -25,6 +25,7 @@ from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.state import App, Device, DeviceToken, SigningKey
 from pushkit_cli.emulator.world import World
 from pushkit_cli.phone.events import DeviceEvent
+from pushkit_cli.phone.policy import DevicePolicy
 from tests.law import BODY, BUNDLE, KEY_ID, NOW, TEAM, KeyPair, request
 
 SANDBOX, PRODUCTION = Environment.SANDBOX, Environment.PRODUCTION
@@ -38,11 +39,13 @@ class Stage:
         keys: KeyPair,
         *,
         policy: Policy | None = None,
+        devices: DevicePolicy | None = None,
         rows: Iterable[tuple[str, dict[str, object]]] = (),
     ) -> None:
         self.keys = keys
         self.policy = policy
-        self.world = World(rows, policy=policy)
+        self.devices = devices
+        self.world = World(rows, policy=policy, devices=devices)
         self.rows = {key: json.dumps(row) for key, row in rows}
         self.now: float = NOW
         self._made = 0
@@ -66,7 +69,7 @@ class Stage:
     def rebuilt(self) -> World:
         """What a listener would load that started now."""
         rows = ((key, json.loads(row)) for key, row in self.rows.items())
-        return World(rows, policy=self.policy)
+        return World(rows, policy=self.policy, devices=self.devices)
 
     def set_up(self) -> "Stage":
         """One app of one team on an iPhone and a watch, and a connection 1 to the sandbox."""

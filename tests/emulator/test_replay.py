@@ -39,12 +39,13 @@ from pushkit_cli.emulator.state import (
     Device,
     DeviceToken,
     Handling,
-    Process,
     SigningKey,
     from_row,
     to_row,
 )
 from pushkit_cli.emulator.world import World
+from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.calls import Report
 from pushkit_cli.phone.registry import PLATFORMS
 from tests.emulator.stage import Stage
 from tests.law import BODY, BUNDLE, KEY_ID, NOW, OTHER_TEAM, TEAM, TOKEN, UUID, KeyPair, sized
@@ -112,7 +113,9 @@ class Chance:
 
     def returned(self) -> Input:
         handling = self.random.choice(self.handlings[-6:])
-        return AppReturned(handling=handling, reported=self.random.random() < 0.6)
+        return AppReturned(
+            handling=handling, report=Report() if self.random.random() < 0.6 else None
+        )
 
     def tick(self) -> Input:
         deadline = self.stage.world.deadline()
@@ -257,7 +260,7 @@ def test_a_put_that_is_lost_is_noticed(keys: KeyPair) -> None:
 RECORDS = (
     App(bundle_id=BUNDLE, team_id=TEAM),
     Device(name="iphone \ud800", platform="ios", os="26.4"),
-    Process(device="iphone", bundle_id=BUNDLE, environment=Environment.PRODUCTION),
+    AppState(device="iphone", bundle_id=BUNDLE, environment=Environment.PRODUCTION),
     Handling(
         id="h1", push_id="p1", device="iphone", bundle_id=BUNDLE, type=PushType.voip,
         environment=Environment.SANDBOX, at=NOW + 0.1, kill_at=NOW + 7.1, handle="\u0000",
@@ -267,7 +270,7 @@ RECORDS = (
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.key)
 def test_a_row_is_json_and_comes_back_as_the_record(
-    record: App | Device | Process | Handling,
+    record: App | Device | AppState | Handling,
 ) -> None:
     row = json.loads(json.dumps(to_row(record)))
     assert from_row(record.key, row) == record

@@ -29,10 +29,11 @@ from pushkit_cli.emulator.state import (
     Device,
     DeviceToken,
     Handling,
-    Process,
     SigningKey,
     to_row,
 )
+from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.calls import Report
 from pushkit_cli.phone.registry import token_types
 from tests.emulator.stage import (
     PRODUCTION,
@@ -128,13 +129,16 @@ def test_an_accepted_voip_push_answers_then_delivers_then_calls_the_app(stage: S
         handling=call.handling,
         device="iphone",
         bundle_id=BUNDLE,
+        environment=SANDBOX,
         type=PushType.voip,
         payload=json.loads(BODY),
         kill_at=NOW + 7.0,
+        must_report=True,
+        call_id="6b29fc40-ca47-1067-b31d-00dd010662da",
     )
     assert stage.world.deadline() == NOW + 7.0
-    returned = stage.step(AppReturned(handling=call.handling, reported=True), after=0.5)
-    assert [type(effect) for effect in returned] == [Put, Emit]
+    returned = stage.step(AppReturned(handling=call.handling, report=Report()), after=0.5)
+    assert [type(effect) for effect in returned] == [Emit, Put]
     (report,) = happened(returned)
     assert report.event == "call-reported"
     assert report.detail == "call from +15550100 reported in 500 ms"
@@ -145,8 +149,9 @@ def test_an_accepted_voip_push_answers_then_delivers_then_calls_the_app(stage: S
 
 def test_an_app_that_is_running_is_not_launched_again(stage: Stage) -> None:
     first = stage.send()
-    stage.step(AppReturned(handling=called(first).handling, reported=True))
-    assert names(stage.send()) == ["delivered"]
+    stage.step(AppReturned(handling=called(first).handling, report=Report()))
+    again = stage.request(body=b'{"callUUID":"another"}')
+    assert names(stage.send(again)) == ["delivered"]
 
 
 def test_an_app_runs_on_one_device_in_one_environment(stage: Stage) -> None:
@@ -163,13 +168,13 @@ def test_an_app_runs_on_one_device_in_one_environment(stage: Stage) -> None:
         ("alert", ["delivered"]),
         ("fileprovider", ["delivered", "warning"]),
         ("widgets", ["delivered"]),
-        ("pushtotalk", ["delivered"]),
+        ("pushtotalk", ["launched", "delivered"]),
     ],
 )
 def test_other_types_do_not_call_the_app(stage: Stage, kind: str, happens: list[str]) -> None:
     effects = stage.send(stage.request(kind))
     assert names(effects) == happens
-    assert not [effect for effect in effects if isinstance(effect, Put | CallApp)]
+    assert not [effect for effect in effects if isinstance(effect, CallApp)]
     assert stage.world.deadline() is None
 
 
@@ -177,7 +182,7 @@ def test_a_complication_push_calls_the_app_and_sets_no_deadline(stage: Stage) ->
     effects = stage.send(stage.request("complication"))
     assert (called(effects).kill_at, called(effects).device) == (None, "watch")
     assert stage.world.deadline() is None
-    returned = stage.step(AppReturned(handling=called(effects).handling, reported=False))
+    returned = stage.step(AppReturned(handling=called(effects).handling))
     assert [type(effect) for effect in returned] == [Put]
     assert stage.step(Tick(), after=60) == ()
 
@@ -208,20 +213,20 @@ def test_an_app_that_never_returns_is_terminated_at_the_deadline(stage: Stage) -
     call = called(stage.send())
     assert stage.step(Tick(), after=6.999) == ()
     effects = stage.step(Tick(), after=0.001)
-    assert [type(effect) for effect in effects] == [Put, Emit, KillApp, Put]
+    assert [type(effect) for effect in effects] == [Put, KillApp, Put, Emit]
     assert KillApp(handling=call.handling) in effects
     (end,) = happened(effects)
     assert (end.event, end.reason, end.basis) == ("terminated", "0xBAADCA11", "observed")
     assert stage.world.deadline() is None
-    assert stage.step(AppReturned(handling=call.handling, reported=True)) == ()
+    assert stage.step(AppReturned(handling=call.handling, report=Report())) == ()
     assert stage.step(Tick(), after=7) == ()
     assert names(stage.send()) == ["launched", "delivered"]
 
 
 def test_an_app_that_returns_and_reports_nothing_is_terminated_at_once(stage: Stage) -> None:
     call = called(stage.send())
-    effects = stage.step(AppReturned(handling=call.handling, reported=False), after=1)
-    assert [type(effect) for effect in effects] == [Put, Emit, Put]
+    effects = stage.step(AppReturned(handling=call.handling), after=1)
+    assert [type(effect) for effect in effects] == [Put, Put, Emit]
     (end,) = happened(effects)
     assert (end.event, end.reason) == ("terminated", "NSInternalInconsistencyException")
     assert stage.world.deadline() is None
@@ -231,15 +236,15 @@ def test_an_app_that_returns_and_reports_nothing_is_terminated_at_once(stage: St
 
 def test_a_return_that_comes_late_or_twice_or_from_nowhere_is_ignored(stage: Stage) -> None:
     call = called(stage.send())
-    stage.step(AppReturned(handling=call.handling, reported=True))
+    stage.step(AppReturned(handling=call.handling, report=Report()))
     for handling in (call.handling, "nobody", ""):
-        assert stage.step(AppReturned(handling=handling, reported=True)) == ()
-        assert stage.step(AppReturned(handling=handling, reported=False)) == ()
+        assert stage.step(AppReturned(handling=handling, report=Report())) == ()
+        assert stage.step(AppReturned(handling=handling)) == ()
 
 
 def test_a_return_after_the_deadline_reports_nothing_even_before_the_tick(stage: Stage) -> None:
     call = called(stage.send())
-    effects = stage.step(AppReturned(handling=call.handling, reported=True), after=7)
+    effects = stage.step(AppReturned(handling=call.handling, report=Report()), after=7)
     assert names(effects) == ["terminated"]
     assert KillApp(handling=call.handling) in effects
 
@@ -247,10 +252,11 @@ def test_a_return_after_the_deadline_reports_nothing_even_before_the_tick(stage:
 def test_what_else_an_app_was_busy_with_dies_with_it(stage: Stage) -> None:
     first = called(stage.send())
     second = called(stage.send(after=1))
-    effects = stage.step(AppReturned(handling=first.handling, reported=False), after=1)
-    assert names(effects) == ["terminated"]
+    effects = stage.step(AppReturned(handling=first.handling), after=1)
+    assert names(effects) == ["terminated", "discarded"]
+    assert [one.reason for one in happened(effects)][1] == "app-terminated"
     assert KillApp(handling=second.handling) in effects
-    assert stage.step(AppReturned(handling=second.handling, reported=True)) == ()
+    assert stage.step(AppReturned(handling=second.handling, report=Report())) == ()
     assert stage.world.deadline() is None
 
 
@@ -259,12 +265,12 @@ def test_one_tick_ends_everything_that_is_overdue_in_order(stage: Stage) -> None
     second = called(stage.send(after=1))
     third = called(stage.send(after=1))
     assert stage.world.deadline() == NOW + 7.0
-    stage.step(AppReturned(handling=first.handling, reported=True))
+    stage.step(AppReturned(handling=first.handling, report=Report()))
     assert stage.world.deadline() == NOW + 8.0
     effects = stage.step(Tick(), after=60)
     killed = [effect.handling for effect in effects if isinstance(effect, KillApp)]
     assert killed == [second.handling, third.handling]
-    assert names(effects) == ["terminated"], "an app dies once"
+    assert names(effects) == ["terminated", "discarded"], "an app dies once"
 
 
 # Restart
@@ -279,7 +285,7 @@ def test_what_a_listener_left_in_the_middle_is_interrupted(stage: Stage) -> None
     assert names(effects) == ["warning", "warning"]
     assert [one.reason for one in happened(effects)] == ["interrupted", "interrupted"]
     assert again.world.state.all_of(Handling) == []
-    assert again.world.state.all_of(Process) == []
+    assert again.world.state.all_of(AppState)[0].running is False
     assert again.world.deadline() is None
     assert again.step(Started()) == ()
     again.step(Connected(connection=1, environment=SANDBOX))

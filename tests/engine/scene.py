@@ -21,7 +21,6 @@ from pushkit_cli.emulator.state import (
     Device,
     DeviceToken,
     Handling,
-    Process,
     Record,
     SigningKey,
     to_row,
@@ -29,9 +28,10 @@ from pushkit_cli.emulator.state import (
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine.objects import Happened
 from pushkit_cli.engine.stage import Stage
+from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.store.emulator_db import NAME, EmulatorDb
 from pushkit_cli.store.files import Home
-from tests.law import BUNDLE, KEY_ID, TEAM, KeyPair, new_key, request
+from tests.law import BODY, BUNDLE, KEY_ID, TEAM, KeyPair, new_key, request
 
 PATIENCE_S = 5.0
 SANDBOX = Environment.SANDBOX
@@ -64,7 +64,7 @@ def handling(kill_at: float | None, name: str = "h1") -> Handling:
     )
 
 
-RUNNING = Process(device="iphone", bundle_id=BUNDLE, environment=SANDBOX)
+RUNNING = AppState(device="iphone", bundle_id=BUNDLE, environment=SANDBOX, running=True)
 
 
 def keep(home: Home, *records: Record) -> None:
@@ -102,6 +102,7 @@ class Scene:
     on_tell: Callable[[], None] = lambda: None
     failed: int = 0
     bearer: str = field(default_factory=_bearer)
+    _calls: int = 0
 
     def perform(self, connection: int, act: Act) -> None:
         if not isinstance(act, Respond):
@@ -126,7 +127,10 @@ class Scene:
         tokens = self.stage.world.state.all_of(DeviceToken)
         token = next(one.token for one in tokens if (one.type, one.environment) == (kind, SANDBOX))
         topic = topic_for(BUNDLE, kind)
-        return request(token, bearer=self.bearer, apns_topic=topic, apns_push_type=str(kind))
+        self._calls += 1
+        body = BODY.replace(b"6b29fc40", f"{self._calls:08x}".encode())  # each is another call
+        words = {"apns_topic": topic, "apns_push_type": str(kind)}
+        return request(token, body=body, bearer=self.bearer, **words)
 
     def statuses(self) -> list[int]:
         return [act.response.status for _, act in self.acts if isinstance(act, Respond)]

@@ -8,7 +8,11 @@ import pytest
 from pushkit_cli.apns.facts import Basis
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.phone import calls
+from pushkit_cli.phone.calls import IncomingCallError, Report
+from pushkit_cli.phone.condition import Condition, Lock
 from pushkit_cli.phone.events import DeviceEvent, Happening
+from pushkit_cli.phone.paths import Place
+from pushkit_cli.phone.policy import DevicePolicy
 from tests.law import BUNDLE
 
 OF = DeviceEvent(
@@ -78,6 +82,56 @@ def test_the_second_check_terminates_with_the_code_of_the_call_service() -> None
     assert said.event is Happening.TERMINATED
     assert (said.reason, said.basis) == ("0xBAADCA11", Basis.OBSERVED)
     assert said.detail == "no call was reported within 7 s of delivery"
+
+
+@pytest.mark.parametrize(
+    ("is_so", "age_s", "has_metadata", "insists"),
+    [
+        ({}, 0, True, True),
+        ({}, 0, False, True),
+        ({"foreground": True}, 0, True, False),
+        ({"foreground": True}, 0, False, False),
+        ({"in_call": True}, 0, True, False),
+        ({"in_call": True}, 0, False, False),
+        ({"do_not_disturb": True}, 0, True, True),
+        ({"lock": Lock.BEFORE_FIRST_UNLOCK}, 0, True, True),
+        ({}, 30, True, True),
+        ({}, 30.1, True, False),
+        ({}, 3600, False, True),
+    ],
+)
+def test_when_ios_insists_on_a_report(
+    is_so: dict[str, Any], age_s: float, has_metadata: bool, insists: bool
+) -> None:
+    condition = Condition(device="iphone", **is_so)
+    policy = DevicePolicy(stale_after_s=30)
+    found = calls.must_report(condition, age_s=age_s, has_metadata=has_metadata, policy=policy)
+    assert found is insists
+
+
+@pytest.mark.parametrize(
+    ("report", "is_so", "ringing", "error"),
+    [
+        (Report(), {}, (), None),
+        (Report(), {}, ("c2",), None),
+        (Report(), {}, ("c1",), "callUUIDAlreadyExists"),
+        (Report(call_id="c2"), {}, ("c2",), "callUUIDAlreadyExists"),
+        (Report(), {"do_not_disturb": True}, (), "filteredByDoNotDisturb"),
+        (Report(refused=IncomingCallError.CALL_IS_PROTECTED), {}, (), "callIsProtected"),
+    ],
+)
+def test_what_the_system_says_to_a_report(
+    report: Report, is_so: dict[str, Any], ringing: tuple[str, ...], error: str | None
+) -> None:
+    condition = Condition(device="iphone", **is_so)
+    assert calls.judged(report, OF, condition=condition, ringing=ringing) == error
+
+
+def test_a_call_id_stands_where_the_policy_says() -> None:
+    policy = DevicePolicy(call_id=Place(path=("meta", "id")))
+    assert calls.call_id({"meta": {"id": "x"}, "callUUID": "y"}, policy) == "x"
+    assert calls.call_id({"callUUID": "y"}, policy) is None
+    assert calls.call_id({"meta": {"id": 7}}, policy) is None
 
 
 def test_both_checks_name_the_push_and_the_call() -> None:

@@ -1,13 +1,16 @@
 """What a device does with a push, type by type."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pushkit_cli.apns.push import Push, PushType
-from pushkit_cli.phone.device import Delivery, deliver
+from pushkit_cli.apns.push import Environment, Push, PushType
+from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.condition import Condition
+from pushkit_cli.phone.device import Delivery, Receiver, deliver
 from pushkit_cli.phone.events import DeviceEvent, Happening
 from tests.law import BUNDLE, TOKEN, UUID
 
@@ -30,11 +33,19 @@ def event(kind: PushType) -> DeviceEvent:
     )
 
 
+def receiver(*, os: str = "26.4", running: bool = False, **more: Any) -> Receiver:
+    app = AppState(
+        device="iphone", bundle_id=BUNDLE, environment=Environment.SANDBOX, running=running
+    )
+    fresh = Receiver(os=os, condition=Condition(device="iphone"), app=app)
+    return replace(fresh, **more)
+
+
 def given_to(
     kind: PushType, payload: Any, *, said: PushType | None = None, running: bool = False
 ) -> Delivery:
     push = Push(token=TOKEN, payload=b"", push_type=said)
-    return deliver(event(kind), push, payload, running=running)
+    return deliver(event(kind), push, payload, receiver(running=running))
 
 
 def happenings(delivery: Delivery) -> list[str]:
@@ -51,12 +62,12 @@ def happenings(delivery: Delivery) -> list[str]:
         ("fileprovider", False, ["delivered", "signal-enumerator"], False, None),
         ("fileprovider", True, ["delivered", "signal-enumerator"], False, None),
         ("alert", False, ["delivered", "displayed"], False, None),
-        ("background", False, ["delivered"], False, None),
+        ("background", False, ["launched", "delivered"], False, None),
         ("controls", False, ["delivered"], False, None),
         ("liveactivity", False, ["delivered"], False, None),
         ("location", False, ["delivered"], False, None),
         ("mdm", False, ["delivered"], False, None),
-        ("pushtotalk", False, ["delivered"], False, None),
+        ("pushtotalk", False, ["launched", "delivered"], False, None),
         ("widgets", False, ["delivered"], False, None),
         ("accessory", False, ["delivered"], False, None),
     ],
@@ -74,7 +85,7 @@ def test_each_type_has_its_own_outcome(
 
 def test_the_type_that_was_said_outweighs_the_tokens() -> None:
     silent = given_to(PushType.alert, BODIES["alert"], said=PushType.background)
-    assert happenings(silent) == ["delivered"]
+    assert happenings(silent) == ["launched", "delivered"]
 
 
 def test_every_event_names_the_push_the_device_and_the_app() -> None:
@@ -99,10 +110,22 @@ def test_events_of_a_call_name_the_call() -> None:
         ({"aps": {"alert": {"title": "T", "body": "B"}}}, "shown: T: B"),
         ({"aps": {"alert": {"body": "B"}}}, "shown: B"),
         ({"aps": {"alert": {"title": "T", "body": 7}}}, "shown: T"),
-        ({"aps": {"alert": {"title": {"loc-key": "K"}}}}, None),
+        ({"aps": {"alert": {"title": {"loc-key": "K"}}}}, "shown: K"),
+        ({"aps": {"alert": {"loc-key": "%@ calls", "loc-args": ["Ann"]}}}, "shown: Ann calls"),
+        ({"aps": {"alert": {"loc-key": "CALL", "loc-args": ["Ann", 7]}}}, "shown: CALL(Ann, 7)"),
+        ({"aps": {"alert": {"loc-key": "%2$@, %1$@", "loc-args": ["a", "b"]}}}, "shown: b, a"),
+        ({"aps": {"alert": {"loc-key": "%@ %@ %3$@", "loc-args": ["a"]}}}, "shown: a %@ %3$@"),
+        (
+            {"aps": {"alert": {"title-loc-key": "T", "title-loc-args": 7, "body": "B"}}},
+            "shown: T: B",
+        ),
+        ({"aps": {"alert": {"title": "T", "subtitle": "S", "body": "B"}}}, "shown: T: S: B"),
+        ({"aps": {"sound": "ping"}}, "sound ping"),
+        ({"aps": {"badge": 3, "sound": {"name": "x", "critical": 1}}}, "badge 3, sound x"),
+        ({"aps": {"badge": True}}, None),
         ({"aps": {"alert": ""}}, None),
         ({"aps": {"alert": 7}}, None),
-        ({"aps": {"badge": 1}}, None),
+        ({"aps": {"badge": 1}}, "badge 1"),
         ({"aps": "Hi"}, None),
         ({"alert": "Hi"}, None),
         ([], None),
@@ -157,3 +180,22 @@ def test_no_body_makes_a_device_raise(kind: PushType, payload: Any, running: boo
     outcome = given_to(kind, payload, running=running)
     assert happenings(outcome).count("delivered") == 1
     assert outcome.calls_app or outcome.kill_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "aps", "seen"),
+    [
+        ("liveactivity", {"event": "start", "alert": {"title": "Go"}}, "Live Activity started: Go"),
+        ("liveactivity", {"event": "update"}, "Live Activity updated"),
+        ("liveactivity", {"event": "end"}, "Live Activity ended"),
+        ("liveactivity", {"event": "other"}, None),
+        ("widgets", {"content-changed": True}, "widgets reloaded"),
+        ("widgets", {"content-changed": 1}, None),
+        ("controls", {"content-changed": True}, "control reloaded"),
+        ("location", {"alert": "no"}, None),
+    ],
+)
+def test_what_appears_of_the_other_types(kind: str, aps: dict[str, Any], seen: str | None) -> None:
+    outcome = given_to(PushType(kind), {"aps": aps})
+    found = [one.detail for one in outcome.events if one.event is Happening.DISPLAYED]
+    assert found == ([] if seen is None else [seen])

@@ -1,0 +1,395 @@
+"""The apps on the devices: handed a push, watched meanwhile, killed where they fail. Pure."""
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from pushkit_cli.apns.facts import Basis
+from pushkit_cli.apns.payload import Parsed
+from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.apns.rules import Accepted
+from pushkit_cli.emulator.moves import (
+    AppCrashed,
+    AppReported,
+    AppReturned,
+    CallApp,
+    Effect,
+    Emit,
+    EndCall,
+    KillApp,
+    NewId,
+    SetCondition,
+    Started,
+    TellApp,
+    Tick,
+)
+from pushkit_cli.emulator.push_event import PushEvent
+from pushkit_cli.emulator.state import DeviceToken, Handling, State
+from pushkit_cli.phone import calls, device
+from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.calls import Report
+from pushkit_cli.phone.condition import WORDS, Condition, changed
+from pushkit_cli.phone.device import Receiver
+from pushkit_cli.phone.events import DeviceEvent, Happening
+from pushkit_cli.phone.policy import DevicePolicy
+
+QUEUE = 1000
+"""Pushes that an app's serial queue holds (ours); one more is dropped, and an event says so."""
+_CALLS_KEPT = 64
+"""Calls of an app that ring at once; of more the oldest is forgotten. Ours."""
+_DAY_S = 86_400
+
+
+class Apps:
+    """What runs on the devices of one State, beside the rows that are kept of it."""
+
+    def __init__(self, state: State, policy: DevicePolicy) -> None:
+        self._state = state
+        self._policy = policy
+        self._busy: dict[str, dict[str, None]] = {}
+        self._ringing: dict[str, OrderedDict[str, float]] = {}
+        self._deadlines: list[tuple[float, str]] = []
+        for handling in state.all_of(Handling):
+            self._watch(handling)
+
+    def deadline(self) -> float | None:
+        """When an app is overdue next, in Unix seconds."""
+        while self._deadlines and not self._is_due(self._deadlines[0][1]):
+            heapq.heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else None
+
+    # A push
+
+    def deliver(
+        self, seen: PushEvent, verdict: Accepted, issued: DeviceToken, now: float, new_id: NewId
+    ) -> Iterator[Effect]:
+        """Hand an accepted push to its device."""
+        app = self._app(issued.device, issued.bundle_id, issued.environment)
+        phone = self._state.device(issued.device)
+        of = DeviceEvent(
+            event=Happening.DELIVERED,
+            push_id=seen.id,
+            device=issued.device,
+            app=issued.bundle_id,
+            type=_type_of(verdict.push.push_type, issued),
+            apns_id=seen.apns_id,
+        )
+        read = seen.request.json
+        payload = read.value if isinstance(read, Parsed) else None
+        to = Receiver(
+            os="" if phone is None else phone.os,
+            condition=self._condition(issued.device),
+            app=app,
+            day=int(now // _DAY_S),
+            ringing=self._calls(app, now),
+            policy=self._policy,
+        )
+        outcome = device.deliver(of, verdict.push, payload, to)
+        yield from self._hand(of, outcome, payload, app, now, new_id)
+
+    def _hand(
+        self,
+        of: DeviceEvent,
+        outcome: device.Delivery,
+        payload: Any,
+        app: AppState,
+        now: float,
+        new_id: NewId,
+    ) -> Iterator[Effect]:
+        if outcome.calls_app and len(self._busy.get(app.key, ())) >= QUEUE:
+            yield Emit(event=_full(of))
+            return
+        for event in outcome.events:
+            yield Emit(event=event)
+        if outcome.app != app:
+            yield self._state.put(outcome.app)
+        if not outcome.calls_app:
+            return
+        handling = Handling(
+            id=new_id(),
+            push_id=of.push_id,
+            device=of.device,
+            bundle_id=of.app,
+            environment=app.environment,
+            type=of.type,
+            at=now,
+            kill_at=None if outcome.kill_after_s is None else now + outcome.kill_after_s,
+            apns_id=of.apns_id,
+            call_id=outcome.events[-1].call_id,
+            handle=calls.caller(payload),
+        )
+        yield self._state.put(handling)
+        self._watch(handling)
+        yield CallApp(
+            handling=handling.id,
+            device=handling.device,
+            bundle_id=handling.bundle_id,
+            environment=handling.environment,
+            type=handling.type,
+            payload=payload,
+            kill_at=handling.kill_at,
+            must_report=outcome.must_report,
+            call_id=handling.call_id,
+        )
+
+    # The app
+
+    def step(
+        self, event: AppReported | AppReturned | AppCrashed | Tick | Started, now: float
+    ) -> Iterator[Effect]:
+        """What an app did, or did not do in time."""
+        match event:
+            case AppReported():
+                yield from self._reported(event, now)
+            case AppReturned():
+                yield from self._returned(event, now)
+            case AppCrashed():
+                yield from self._crashed(event, now)
+            case Tick():
+                yield from self._overdue(now)
+            case Started():
+                yield from self._interrupted()
+
+    def _reported(self, event: AppReported, now: float) -> Iterator[Effect]:
+        yield from self._too_late(event.handling, now)
+        handling = self._state.handling(event.handling)
+        if handling is not None:
+            yield from self._report(handling, event.report, now)
+
+    def _returned(self, event: AppReturned, now: float) -> Iterator[Effect]:
+        yield from self._too_late(event.handling, now)
+        handling = self._state.handling(event.handling)
+        if handling is None:  # it was killed
+            return
+        if event.report is not None:
+            yield from self._report(handling, event.report, now, last=True)
+        done = event.report is not None or handling.reported
+        yield self._done(handling)
+        if not event.completed:
+            yield Emit(event=_incomplete(handling))
+        if handling.kill_at is not None and not done:
+            yield from self._kill(handling, calls.returned_without_report(as_event(handling)))
+
+    def _crashed(self, event: AppCrashed, now: float) -> Iterator[Effect]:
+        yield from self._too_late(event.handling, now)
+        handling = self._state.handling(event.handling)
+        if handling is None:  # it was killed
+            return
+        yield self._done(handling)
+        yield from self._kill(handling, calls.crashed(as_event(handling), event.how))
+
+    def _overdue(self, now: float) -> Iterator[Effect]:
+        while (deadline := self.deadline()) is not None and deadline <= now:
+            handling = self._state.handling(heapq.heappop(self._deadlines)[1])
+            if handling is None:
+                continue
+            yield self._done(handling)
+            yield KillApp(handling=handling.id)
+            yield from self._kill(handling, calls.overdue(as_event(handling)))
+
+    def end_call(self, event: EndCall) -> Iterator[Effect]:
+        """A call is over; nothing happens where none of that name rings."""
+        of = DeviceEvent(
+            event=Happening.CALL_ENDED,
+            push_id=None,
+            device=event.device,
+            app=event.bundle_id,
+            type=PushType.voip,
+            call_id=event.call_id,
+        )
+        for environment in Environment:
+            app = self._app(event.device, event.bundle_id, environment)
+            yield from self._ended(of, app, event.reason)
+
+    def set_condition(self, event: SetCondition) -> Iterator[Effect]:
+        """A device is otherwise from now on. Raises ValueError for a word that says nothing."""
+        condition = before = self._condition(event.device)
+        for word in event.words:
+            if word not in WORDS:
+                raise ValueError(f"no device is {word}; it may be {', '.join(WORDS)}")
+            condition = changed(condition, word)
+        if condition != before:
+            yield self._state.put(condition)
+
+    def _interrupted(self) -> Iterator[Effect]:
+        """What the last listener left in the middle is over; no app of it is running any more."""
+        for handling in self._state.all_of(Handling):
+            yield self._done(handling)
+            yield Emit(
+                event=replace(
+                    as_event(handling),
+                    event=Happening.WARNING,
+                    reason="interrupted",
+                    detail="the listener ended before the app returned",
+                )
+            )
+        for app in self._state.all_of(AppState):
+            if app.running:
+                yield self._state.put(replace(app, running=False))
+
+    def stop(self, device_name: str, bundle_id: str) -> Iterator[Effect]:
+        """What runs of an app ends, in both environments, and nobody is to blame."""
+        for environment in Environment:
+            app = self._app(device_name, bundle_id, environment)
+            if app.running:
+                yield self._state.put(replace(app, running=False))
+            yield from self._drop_all(app)
+
+    def forget(self, device_name: str, bundle_id: str) -> Iterator[Effect]:
+        """An app was removed or installed anew: it stops, and its failures are forgotten."""
+        yield from self.stop(device_name, bundle_id)
+        for environment in Environment:
+            app = self._app(device_name, bundle_id, environment)
+            if app.key in self._state.records:
+                yield self._state.drop(app)
+
+    # Details
+
+    def _ended(self, of: DeviceEvent, app: AppState, reason: calls.EndedReason) -> Iterator[Effect]:
+        ringing = self._ringing.get(app.key)
+        if of.call_id is not None and ringing is not None and of.call_id in ringing:
+            del ringing[of.call_id]
+            yield Emit(event=calls.ended(of, reason))
+
+    def _report(
+        self, handling: Handling, report: Report, now: float, *, last: bool = False
+    ) -> Iterator[Effect]:
+        of = replace(as_event(handling), call_id=report.call_id or handling.call_id)
+        app = self._app(handling.device, handling.bundle_id, handling.environment)
+        ringing = self._calls(app, now)
+        error = calls.judged(
+            report, of, condition=self._condition(handling.device), ringing=ringing
+        )
+        if error is None:
+            said = calls.reported(of, after_s=now - handling.at, handle=handling.handle)
+        else:
+            said = calls.refused(of, error)
+        yield Emit(event=said)
+        if not last:
+            if not handling.reported:
+                yield self._state.put(replace(handling, reported=True))
+            yield TellApp(handling=handling.id, error=error)
+        if error is None and of.call_id is not None:
+            ringing[of.call_id] = now
+            self._ringing[app.key] = ringing
+            if len(ringing) > _CALLS_KEPT:
+                ringing.popitem(last=False)
+        if self._policy.forgive and app.strikes:
+            yield self._state.put(replace(app, strikes=0))
+        if report.ended is not None:
+            yield from self._ended(of, app, report.ended)
+
+    def _calls(self, app: AppState, now: float) -> OrderedDict[str, float]:
+        """The calls of an app that nobody has ended, and when each was reported."""
+        ringing = self._ringing.get(app.key, OrderedDict())
+        while ringing and next(iter(ringing.values())) <= now - self._policy.ring_s:
+            ringing.popitem(last=False)
+        return ringing
+
+    def _too_late(self, identifier: str, now: float) -> Iterator[Effect]:
+        """What an app says after its deadline, and before the Tick, saves it no more."""
+        handling = self._state.handling(identifier)
+        if handling is not None and handling.is_overdue(now):
+            yield from self._overdue(now)
+
+    def _kill(self, handling: Handling, end: DeviceEvent) -> Iterator[Effect]:
+        app = self._app(handling.device, handling.bundle_id, handling.environment)
+        voip = handling.type is PushType.voip
+        app = replace(app, running=False, strikes=app.strikes + 1 if voip else app.strikes)
+        yield self._state.put(app)
+        yield Emit(event=calls.with_strike(end, app, self._policy) if voip else end)
+        yield from self._drop_all(app)
+        if voip and app.strikes == self._policy.strikes:
+            yield Emit(event=calls.stopped(as_event(handling), self._policy))
+
+    def _drop_all(self, app: AppState) -> Iterator[Effect]:
+        """What else an app was busy with dies with it, and so do its calls."""
+        self._ringing.pop(app.key, None)
+        for identifier in list(self._busy.get(app.key, ())):
+            other = self._state.handling(identifier)
+            if other is not None:
+                yield self._done(other)
+                yield KillApp(handling=identifier)
+                yield Emit(event=_died_with_it(other))
+
+    def _watch(self, handling: Handling) -> None:
+        self._busy.setdefault(_key(handling), {})[handling.id] = None
+        if handling.kill_at is not None:
+            heapq.heappush(self._deadlines, (handling.kill_at, handling.id))
+
+    def _done(self, handling: Handling) -> Effect:
+        busy = self._busy[_key(handling)]
+        busy.pop(handling.id, None)
+        if not busy:
+            del self._busy[_key(handling)]
+        return self._state.drop(handling)
+
+    def _is_due(self, identifier: str) -> bool:
+        handling = self._state.handling(identifier)
+        return handling is not None and not handling.reported
+
+    def _app(self, device_name: str, bundle_id: str, environment: Environment) -> AppState:
+        fresh = AppState(device=device_name, bundle_id=bundle_id, environment=environment)
+        found = self._state.records.get(fresh.key)
+        return found if isinstance(found, AppState) else fresh
+
+    def _condition(self, name: str) -> Condition:
+        fresh = Condition(device=name)
+        found = self._state.records.get(fresh.key)
+        return found if isinstance(found, Condition) else fresh
+
+
+def as_event(handling: Handling) -> DeviceEvent:
+    """A handling as the start of an event about it."""
+    return DeviceEvent(
+        event=Happening.DELIVERED,
+        push_id=handling.push_id,
+        device=handling.device,
+        app=handling.bundle_id,
+        type=handling.type,
+        apns_id=handling.apns_id,
+        call_id=handling.call_id,
+    )
+
+
+def _key(handling: Handling) -> str:
+    return AppState(
+        device=handling.device, bundle_id=handling.bundle_id, environment=handling.environment
+    ).key
+
+
+def _type_of(sent: PushType | str | None, issued: DeviceToken) -> PushType:
+    """Without apns-push-type the token's own type says what the device makes of it."""
+    return sent if isinstance(sent, PushType) else issued.type
+
+
+def _full(of: DeviceEvent) -> DeviceEvent:
+    return replace(
+        of,
+        event=Happening.DISCARDED,
+        reason="queue-full",
+        detail=f"{QUEUE} pushes wait for {of.app} already (ours)",
+        basis=Basis.OURS,
+    )
+
+
+def _incomplete(handling: Handling) -> DeviceEvent:
+    return replace(
+        as_event(handling),
+        event=Happening.WARNING,
+        reason="no-completion",
+        detail="the completion handler was never called; nobody is killed for that",
+        basis=Basis.OBSERVED,
+    )
+
+
+def _died_with_it(handling: Handling) -> DeviceEvent:
+    return replace(
+        as_event(handling),
+        event=Happening.DISCARDED,
+        reason="app-terminated",
+        detail=f"{handling.bundle_id} was ended before it had handled this push",
+        basis=Basis.OURS,
+    )
