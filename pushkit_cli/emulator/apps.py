@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from pushkit_cli.apns.facts import Basis
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.apns.rules import Accepted
+from pushkit_cli.emulator import app_events
 from pushkit_cli.emulator.moves import (
     AppCrashed,
+    AppNoted,
     AppReported,
     AppReturned,
     CallApp,
@@ -48,10 +49,15 @@ class Apps:
     def __init__(self, state: State, policy: DevicePolicy) -> None:
         self._state = state
         self._policy = policy
-        self._busy: dict[str, dict[str, None]] = {}
+        self._busy: dict[str, dict[str, None]]
         self._ringing: dict[str, OrderedDict[str, float]] = {}
-        self._deadlines: list[tuple[float, str]] = []
-        for handling in state.all_of(Handling):
+        self._deadlines: list[tuple[float, str]]
+        self.reload()
+
+    def reload(self) -> None:
+        """Read again from the records who is busy with what."""
+        self._busy, self._deadlines = {}, []
+        for handling in self._state.all_of(Handling):
             self._watch(handling)
 
     def deadline(self) -> float | None:
@@ -99,7 +105,7 @@ class Apps:
         new_id: NewId,
     ) -> Iterator[Effect]:
         if outcome.calls_app and len(self._busy.get(app.key, ())) >= QUEUE:
-            yield Emit(event=_full(of))
+            yield Emit(event=app_events.queue_full(of, QUEUE))
             return
         for event in outcome.events:
             yield Emit(event=event)
@@ -132,12 +138,16 @@ class Apps:
             kill_at=handling.kill_at,
             must_report=outcome.must_report,
             call_id=handling.call_id,
+            push_id=handling.push_id,
+            apns_id=handling.apns_id,
         )
 
     # The app
 
     def step(
-        self, event: AppReported | AppReturned | AppCrashed | Tick | Started, now: float
+        self,
+        event: AppReported | AppReturned | AppCrashed | AppNoted | Tick | Started,
+        now: float,
     ) -> Iterator[Effect]:
         """What an app did, or did not do in time."""
         match event:
@@ -147,6 +157,8 @@ class Apps:
                 yield from self._returned(event, now)
             case AppCrashed():
                 yield from self._crashed(event, now)
+            case AppNoted(event=noted):
+                yield Emit(event=noted)
             case Tick():
                 yield from self._overdue(now)
             case Started():
@@ -168,9 +180,11 @@ class Apps:
         done = event.report is not None or handling.reported
         yield self._done(handling)
         if not event.completed:
-            yield Emit(event=_incomplete(handling))
+            yield Emit(event=app_events.no_completion(handling))
         if handling.kill_at is not None and not done:
-            yield from self._kill(handling, calls.returned_without_report(as_event(handling)))
+            yield from self._kill(
+                handling, calls.returned_without_report(app_events.about(handling))
+            )
 
     def _crashed(self, event: AppCrashed, now: float) -> Iterator[Effect]:
         yield from self._too_late(event.handling, now)
@@ -178,7 +192,7 @@ class Apps:
         if handling is None:  # it was killed
             return
         yield self._done(handling)
-        yield from self._kill(handling, calls.crashed(as_event(handling), event.how))
+        yield from self._kill(handling, calls.crashed(app_events.about(handling), event.how))
 
     def _overdue(self, now: float) -> Iterator[Effect]:
         while (deadline := self.deadline()) is not None and deadline <= now:
@@ -187,18 +201,11 @@ class Apps:
                 continue
             yield self._done(handling)
             yield KillApp(handling=handling.id)
-            yield from self._kill(handling, calls.overdue(as_event(handling)))
+            yield from self._kill(handling, calls.overdue(app_events.about(handling)))
 
     def end_call(self, event: EndCall) -> Iterator[Effect]:
         """A call is over; nothing happens where none of that name rings."""
-        of = DeviceEvent(
-            event=Happening.CALL_ENDED,
-            push_id=None,
-            device=event.device,
-            app=event.bundle_id,
-            type=PushType.voip,
-            call_id=event.call_id,
-        )
+        of = app_events.about_call(event)
         for environment in Environment:
             app = self._app(event.device, event.bundle_id, environment)
             yield from self._ended(of, app, event.reason)
@@ -217,14 +224,7 @@ class Apps:
         """What the last listener left in the middle is over; no app of it is running any more."""
         for handling in self._state.all_of(Handling):
             yield self._done(handling)
-            yield Emit(
-                event=replace(
-                    as_event(handling),
-                    event=Happening.WARNING,
-                    reason="interrupted",
-                    detail="the listener ended before the app returned",
-                )
-            )
+            yield Emit(event=app_events.interrupted(handling))
         for app in self._state.all_of(AppState):
             if app.running:
                 yield self._state.put(replace(app, running=False))
@@ -256,7 +256,7 @@ class Apps:
     def _report(
         self, handling: Handling, report: Report, now: float, *, last: bool = False
     ) -> Iterator[Effect]:
-        of = replace(as_event(handling), call_id=report.call_id or handling.call_id)
+        of = replace(app_events.about(handling), call_id=report.call_id or handling.call_id)
         app = self._app(handling.device, handling.bundle_id, handling.environment)
         ringing = self._calls(app, now)
         error = calls.judged(
@@ -302,7 +302,7 @@ class Apps:
         yield Emit(event=calls.with_strike(end, app, self._policy) if voip else end)
         yield from self._drop_all(app)
         if voip and app.strikes == self._policy.strikes:
-            yield Emit(event=calls.stopped(as_event(handling), self._policy))
+            yield Emit(event=calls.stopped(app_events.about(handling), self._policy))
 
     def _drop_all(self, app: AppState) -> Iterator[Effect]:
         """What else an app was busy with dies with it, and so do its calls."""
@@ -312,7 +312,7 @@ class Apps:
             if other is not None:
                 yield self._done(other)
                 yield KillApp(handling=identifier)
-                yield Emit(event=_died_with_it(other))
+                yield Emit(event=app_events.died_with_it(other))
 
     def _watch(self, handling: Handling) -> None:
         self._busy.setdefault(_key(handling), {})[handling.id] = None
@@ -341,19 +341,6 @@ class Apps:
         return found if isinstance(found, Condition) else fresh
 
 
-def as_event(handling: Handling) -> DeviceEvent:
-    """A handling as the start of an event about it."""
-    return DeviceEvent(
-        event=Happening.DELIVERED,
-        push_id=handling.push_id,
-        device=handling.device,
-        app=handling.bundle_id,
-        type=handling.type,
-        apns_id=handling.apns_id,
-        call_id=handling.call_id,
-    )
-
-
 def _key(handling: Handling) -> str:
     return AppState(
         device=handling.device, bundle_id=handling.bundle_id, environment=handling.environment
@@ -363,33 +350,3 @@ def _key(handling: Handling) -> str:
 def _type_of(sent: PushType | str | None, issued: DeviceToken) -> PushType:
     """Without apns-push-type the token's own type says what the device makes of it."""
     return sent if isinstance(sent, PushType) else issued.type
-
-
-def _full(of: DeviceEvent) -> DeviceEvent:
-    return replace(
-        of,
-        event=Happening.DISCARDED,
-        reason="queue-full",
-        detail=f"{QUEUE} pushes wait for {of.app} already (ours)",
-        basis=Basis.OURS,
-    )
-
-
-def _incomplete(handling: Handling) -> DeviceEvent:
-    return replace(
-        as_event(handling),
-        event=Happening.WARNING,
-        reason="no-completion",
-        detail="the completion handler was never called; nobody is killed for that",
-        basis=Basis.OBSERVED,
-    )
-
-
-def _died_with_it(handling: Handling) -> DeviceEvent:
-    return replace(
-        as_event(handling),
-        event=Happening.DISCARDED,
-        reason="app-terminated",
-        detail=f"{handling.bundle_id} was ended before it had handled this push",
-        basis=Basis.OURS,
-    )

@@ -72,6 +72,13 @@ class AppCrashed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppNoted:
+    """What runs the app has something to say, for the journal alone."""
+
+    event: DeviceEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetCondition:
     """A device is so from now on; `words` are those of the phone's conditions."""
 
@@ -186,6 +193,7 @@ Input = (
     | AppReported
     | AppReturned
     | AppCrashed
+    | AppNoted
     | SetCondition
     | EndCall
     | Kill
@@ -236,6 +244,8 @@ class CallApp:
     kill_at: float | None
     must_report: bool | None = None
     call_id: str | None = None
+    push_id: str | None = None
+    apns_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

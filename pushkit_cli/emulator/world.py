@@ -21,6 +21,7 @@ from pushkit_cli.emulator.gateway import Gateway
 from pushkit_cli.emulator.link import Link
 from pushkit_cli.emulator.moves import (
     AppCrashed,
+    AppNoted,
     AppReported,
     AppReturned,
     Connected,
@@ -47,6 +48,7 @@ from pushkit_cli.emulator.moves import (
 )
 from pushkit_cli.emulator.push_event import PushEvent, auth_of
 from pushkit_cli.emulator.state import (
+    Record,
     Row,
     State,
 )
@@ -87,13 +89,18 @@ class World:
             case Disconnected(connection=connection):
                 self._links.pop(connection, None)
                 return ()
-            case AppReported() | AppReturned() | AppCrashed() | Tick() | Started():
+            case AppReported() | AppReturned() | AppCrashed() | AppNoted() | Tick() | Started():
                 return tuple(self._apps.step(event, now))
             case SetCondition() | EndCall() | Kill():
                 return tuple(self._device(event))
             case EndToken() | RotateToken() | Uninstall() | Reinstall():
                 return tuple(self._tokens(event, now))
         return tuple(self._set_up(event))
+
+    def undo(self, records: dict[str, Record]) -> None:
+        """Be again what the world was: orders that came together failed together."""
+        self.state.records = records
+        self._apps.reload()
 
     def deadline(self) -> float | None:
         """When to send Tick, in Unix seconds."""

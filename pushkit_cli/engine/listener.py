@@ -339,6 +339,7 @@ async def _serve_pushes(
             await done.wait()
     finally:
         await server.stop(grace=_GRACE_S, goaway=goodbye("Shutdown", options.policy))
+        await stage.app.stop()
         stage.stop()
 
 

@@ -13,7 +13,6 @@ from pushkit_cli.apns.facts import Certificate
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.emulator.moves import (
-    AppReturned,
     CallApp,
     Connected,
     Disconnected,
@@ -24,13 +23,15 @@ from pushkit_cli.emulator.moves import (
     Perform,
     Put,
     Requested,
+    TellApp,
     Tick,
 )
 from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine import host
+from pushkit_cli.engine.app_host import AppHost, Feed, GoodApp
+from pushkit_cli.engine.clock import Alarm, Clock, ManualClock, SystemClock
 from pushkit_cli.engine.objects import Happened
-from pushkit_cli.phone.calls import Report
 from pushkit_cli.store.emulator_db import EmulatorDb, Entry
 
 Listener = Callable[[Happened], None]
@@ -49,8 +50,18 @@ class Wire(Protocol):
 class Stage:
     """One World on one database. Its methods are called in one event loop."""
 
-    def __init__(self, world: World, database: EmulatorDb, tell: Listener) -> None:
+    def __init__(
+        self,
+        world: World,
+        database: EmulatorDb,
+        tell: Listener,
+        *,
+        clock: Clock | None = None,
+        app: Callable[[Feed, Clock], AppHost] | None = None,
+    ) -> None:
         self.world = world
+        self.clock = clock or SystemClock()
+        self.app = GoodApp(self.feed) if app is None else app(self.feed, self.clock)
         self.failure: BaseException | None = None
         self.database = database
         self._tell = tell
@@ -58,7 +69,7 @@ class Stage:
         self._wire: Wire | None = None
         self._inputs: list[Input] = []
         self._scheduled = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Alarm | None = None
         self._failed: Callable[[], None] | None = None
         self.grown = asyncio.Event()
         """Set when the journal has grown; whoever waits for that clears it first."""
@@ -100,7 +111,7 @@ class Stage:
 
         Raises StoreError where the turn cannot be kept.
         """
-        at = host.now()
+        at = self.clock.now()
         self._carry_out(self._step(inputs, at), at)
 
     def _step(self, inputs: Iterable[Input], at: float) -> list[Effect]:
@@ -132,11 +143,11 @@ class Stage:
         """
         if self.failure is not None:
             raise self.failure
-        at, before = host.now(), dict(self.world.state.records)
+        at, before = self.clock.now(), dict(self.world.state.records)
         try:
             effects = self._step(inputs, at)
         except Exception:  # none of it was kept yet
-            self.world.state.records = before
+            self.world.undo(before)
             raise
         try:
             self._carry_out(effects, at)
@@ -145,8 +156,17 @@ class Stage:
             raise
         return before != self.world.state.records
 
+    def advance(self, seconds: float) -> None:
+        """Move a clock that stands still, through everything that is due on the way.
+
+        Raises ValueError where the clock is the machine's.
+        """
+        if not isinstance(self.clock, ManualClock):
+            raise ValueError("this listener's clock is the machine's: start it with --clock manual")
+        self.clock.advance(seconds, after_each=self._turn)
+
     def stop(self) -> None:
-        """No further turn will come by itself."""
+        """No further turn will come by itself; the app is stopped by whoever stops this."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -171,8 +191,7 @@ class Stage:
             self._timer = None
         deadline = self.world.deadline()
         if deadline is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, deadline - host.now()), self.feed, Tick())
+            self._timer = self.clock.call_at(deadline, lambda: self.feed(Tick()))
 
     def _number(self, effects: Iterable[Effect], at_ms: int) -> list[Happened]:
         happened = []
@@ -183,12 +202,13 @@ class Stage:
         return happened
 
     def _run_app(self, effect: Effect) -> None:
-        """The app under test: a good one, which reports its call as soon as it is called."""
         match effect:
-            case CallApp(handling=handling):
-                self.feed(AppReturned(handling=handling, report=Report()))
-            case KillApp():
-                pass  # the good app runs in this process and is never late
+            case CallApp():
+                self.app.call(effect)
+            case TellApp():
+                self.app.tell(effect)
+            case KillApp(handling=handling):
+                self.app.kill(handling)
 
 
 def _entry(one: Happened) -> Entry:

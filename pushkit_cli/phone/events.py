@@ -23,6 +23,7 @@ class Happening(StrEnum):
     TOKEN_UPDATED = "token-updated"  # noqa: S105 (what happened, not a secret)
     TOKEN_INVALIDATED = "token-invalidated"  # noqa: S105
     WARNING = "warning"
+    HOOK = "hook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,8 @@ def test_an_accepted_voip_push_answers_then_delivers_then_calls_the_app(stage: S
         kill_at=NOW + 7.0,
         must_report=True,
         call_id="6b29fc40-ca47-1067-b31d-00dd010662da",
+        push_id=pushed(effects).id,
+        apns_id=pushed(effects).apns_id,
     )
     assert stage.world.deadline() == NOW + 7.0
     returned = stage.step(AppReturned(handling=call.handling, report=Report()), after=0.5)

@@ -220,7 +220,7 @@ def test_what_was_being_handled_when_the_last_one_died_is_told_once(home: Path, 
     database = EmulatorDb(Home(home))
     kinds = {key.partition("/")[0] for key, _ in database.rows()}
     database.close()
-    assert kinds == {"app", "key", "device", "token"}
+    assert kinds == {"app", "app-state", "key", "device", "token"}
     with running(options(home), told.append):
         pass
     assert len(told.named("warning")) == 2
