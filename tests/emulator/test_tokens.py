@@ -17,7 +17,8 @@ from pushkit_cli.emulator.moves import (
     Uninstall,
 )
 from pushkit_cli.emulator.orders import Order, from_data, to_data
-from pushkit_cli.emulator.state import App, Device, DeviceToken, Handling, Process, SigningKey
+from pushkit_cli.emulator.state import App, Device, DeviceToken, Handling, SigningKey
+from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.events import DeviceEvent
 from pushkit_cli.phone.registry import token_types
 from tests.emulator.stage import PRODUCTION, SANDBOX, Stage, answer, happened, names, reason
@@ -181,7 +182,7 @@ def test_what_an_app_was_doing_ends_with_it(stage: Stage) -> None:
     effects = stage.step(UNINSTALL)
     assert [type(effect) for effect in effects].count(KillApp) == 1
     assert not stage.world.state.all_of(Handling)
-    assert not stage.world.state.all_of(Process)
+    assert not stage.world.state.all_of(AppState)
     assert stage.world.deadline() is None
 
 

@@ -95,7 +95,8 @@ def test_events_are_listed_by_what_they_are(
     assert names(listed(setting, what="delivered", apns_id=first["apns_id"].lower())) == [
         "delivered"
     ]
-    where = (f"id={first['id']}", "payload.callUUID=c", "headers.apns-expiration=0")
+    call = first["payload"]["callUUID"]
+    where = (f"id={first['id']}", f"payload.callUUID={call}", "headers.apns-expiration=0")
     assert listed(setting, where=where) == [first]
     assert listed(setting, app="com.example.other") == []
 

@@ -8,8 +8,10 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -44,20 +46,25 @@ def send(up: Running, pushes: int = 1) -> list[Reply]:
     facts = up.ready
     key = Path(facts["key_file"]).read_bytes()
     bearer = mint(key, team_id=facts["team_id"], key_id=facts["key_id"], now=host.now())
-    push = Push(
+    first = Push(
         token=facts["devices"][0]["tokens"]["voip"],
-        payload=b'{"callUUID":"c"}',
+        payload=b"{}",
         topic=f"{facts['apps'][0]}.voip",
         push_type=PushType.voip,
         priority=10,
         expiration=0,
     )
     endpoint = Endpoint(host="127.0.0.1", port=facts["port"])
-    request = to_request(push, authority=endpoint.authority, provider_token=bearer)
-    context = client_context(Path(facts["ca_file"]))
-    return [
-        one.reply for one in exchange(endpoint, context, [request] * pushes, timeout=PATIENCE_S)
+    requests = [
+        to_request(
+            replace(first, payload=f'{{"callUUID":"{uuid4()}"}}'.encode()),
+            authority=endpoint.authority,
+            provider_token=bearer,
+        )
+        for _ in range(pushes)
     ]
+    context = client_context(Path(facts["ca_file"]))
+    return [one.reply for one in exchange(endpoint, context, requests, timeout=PATIENCE_S)]
 
 
 def refused(error: type[PushkitError], given: Options) -> PushkitError:
