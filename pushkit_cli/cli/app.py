@@ -28,8 +28,9 @@ COMMANDS: Mapping[str, Entry] = {
     "register": Entry(group="main", help="Register keys, apps, devices and export tokens."),
     "send": Entry(group="main", help="Send a push, and say what became of it."),
     "listen": Entry(group="main", help="Run a local APNs with an iPhone and a watch behind it."),
-    "device": Entry(group="emulator", help="See devices, and decide what becomes of their tokens."),
+    "device": Entry(group="emulator", help="See devices, say how they are, end their tokens."),
     "inbox": Entry(group="emulator", help="See what arrived, or wait until it does."),
+    "clock": Entry(group="emulator", help="See the emulator's time, and move it on."),
     "env": Entry(group="emulator", help="Print the variables that point a server at the listener."),
     "ready": Entry(group="emulator", help="Wait until a listener accepts connections."),
     "certificate": Entry(

@@ -1,4 +1,4 @@
-"""`pushkit device`: emulated devices, and what becomes of their tokens."""
+"""`pushkit device`: emulated devices, how they are, and what becomes of their tokens."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pushkit_cli.apns.push import Environment, known_type
+from pushkit_cli.cli.device_lines import said, tell
 from pushkit_cli.cli.options import MOMENT, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
-from pushkit_cli.cli.replies import since
 from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from pushkit_cli.apns.push import PushType
-    from pushkit_cli.engine.devices import DeviceToken, Done, Shown
 
+_REASONS = ("failed", "remoteEnded", "unanswered", "answeredElsewhere", "declinedElsewhere")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _app = click.option(
     "--app", metavar="BUNDLE_ID", help="Which app; else the first the device has in this run."
@@ -37,7 +37,7 @@ def _on_token(function: _Function) -> _Function:
 
 @click.group(epilog="Example: pushkit device do iphone invalidate-token voip")
 def command() -> None:
-    """See emulated devices, and decide what becomes of their tokens.
+    """See emulated devices, say how they are, and what becomes of their tokens.
 
     With a listener running here it changes at once; else what is kept for the next one.
     """
@@ -52,7 +52,7 @@ def listing(terminal: Terminal, /) -> int:
 
     found = listed(terminal.setting())
     for one in found:
-        _tell(terminal, one, whole=False)
+        tell(terminal, one, whole=False)
     if not found:
         terminal.say("no device is emulated yet: `pushkit listen` makes two")
     return ExitCode.DONE
@@ -63,10 +63,54 @@ def listing(terminal: Terminal, /) -> int:
 @json_option
 @click.pass_obj
 def show(terminal: Terminal, /, name: str) -> int:
-    """Show one device with every token it has or had."""
+    """Show one device: how it is, its apps, and every token it has or had."""
     from pushkit_cli.engine.devices import find
 
-    _tell(terminal, find(terminal.setting(), name), whole=True)
+    tell(terminal, find(terminal.setting(), name), whole=True)
+    return ExitCode.DONE
+
+
+@command.command("set", epilog="Example: pushkit device set iphone dnd locked")
+@click.argument("name")
+@click.argument("words", metavar="WORD...", nargs=-1, required=True)
+@json_option
+@click.pass_obj
+def set_(terminal: Terminal, /, name: str, words: tuple[str, ...]) -> int:
+    """Say how a device is from now on.
+
+    \b
+    unlocked | locked | before-first-unlock   somebody has unlocked it, or not yet
+    foreground | background                   the app under test
+    in-call | idle                            the app has an active call, or none
+    dnd | no-dnd                              Do Not Disturb refuses reported calls
+    on-face | off-face                        its complication is on the watch face
+    """
+    from pushkit_cli.engine.devices import set_condition
+
+    now = set_condition(terminal.setting(), name, words)
+    if terminal.as_json:
+        terminal.object({"v": 1, "event": "set", "device": name, "condition": list(now)})
+    else:
+        terminal.data(f"{terminal.show(name)}  {', '.join(now)}")
+    return ExitCode.DONE
+
+
+@command.command("reset", epilog="Example: pushkit device reset iphone")
+@click.argument("name", required=False)
+@click.option("--all", "every", is_flag=True, allow_from_autoenv=False, help="Every device.")
+@json_option
+@click.pass_obj
+def reset(terminal: Terminal, /, name: str | None, every: bool) -> int:
+    """Put a device back to its beginning: condition, strikes, budget, calls. Tokens stay."""
+    from pushkit_cli.engine.devices import reset
+
+    if (name is None) is not every:
+        raise UsageError("which device?", hint="pushkit device reset NAME, or --all")
+    word = "reset" if reset(terminal.setting(), name) else "unchanged"
+    if terminal.as_json:
+        terminal.object({"v": 1, "event": word, "device": name})
+    else:
+        terminal.data(f"{word}  {terminal.show(name or 'every device')}")
     return ExitCode.DONE
 
 
@@ -76,6 +120,41 @@ def show(terminal: Terminal, /, name: str) -> int:
 def do(ctx: click.Context, /, name: str) -> None:
     """Do something to the device NAME."""
     ctx.meta["device"] = name
+
+
+@do.command("kill", epilog="Example: pushkit device do iphone kill")
+@_app
+@json_option
+@click.pass_context
+def kill(ctx: click.Context, /, app: str | None) -> int:
+    """Remove an app from memory, as a user does; the next push launches it again."""
+    from pushkit_cli.engine import devices
+
+    terminal, name = _place(ctx)
+    return said(terminal, name, "killed", devices.kill(terminal.setting(), name, app=app))
+
+
+@do.command("end-call", epilog="Example: pushkit device do iphone end-call 0b6e4a52")
+@click.argument("call_id", metavar="ID")
+@_app
+@click.option(
+    "--reason",
+    type=click.Choice(_REASONS),
+    default="remoteEnded",
+    show_default=True,
+    help="CXCallEndedReason.",
+)
+@json_option
+@click.pass_context
+def end_call(ctx: click.Context, /, call_id: str, app: str | None, reason: str) -> int:
+    """End a call that rings, as whoever calls may do; ID is the call's, as its push named it."""
+    from pushkit_cli.engine import devices
+
+    terminal, name = _place(ctx)
+    done = devices.end_call(
+        terminal.setting(), name, call_id, app=app, reason=devices.EndedReason(reason)
+    )
+    return said(terminal, name, "ended", done)
 
 
 @do.command("rotate-token", epilog="Example: pushkit device do iphone rotate-token voip")
@@ -92,7 +171,7 @@ def rotate_token(ctx: click.Context, /, kind: str, app: str | None, env: str) ->
     done = devices.rotate_token(
         terminal.setting(), name, _kind(kind), app=app, environment=Environment(env)
     )
-    return _said(terminal, name, "rotated", done)
+    return said(terminal, name, "rotated", done)
 
 
 @do.command("invalidate-token", epilog="Example: pushkit device do iphone invalidate-token voip")
@@ -138,7 +217,7 @@ def uninstall(ctx: click.Context, /, app: str | None, at: float | None) -> int:
 
     terminal, name = _place(ctx)
     done = devices.uninstall(terminal.setting(), name, app=app, at=at)
-    return _said(terminal, name, "uninstalled", done)
+    return said(terminal, name, "uninstalled", done)
 
 
 @do.command("reinstall", epilog="Example: pushkit device do iphone reinstall --tokens new")
@@ -161,7 +240,7 @@ def reinstall(ctx: click.Context, /, app: str | None, tokens: str) -> int:
 
     terminal, name = _place(ctx)
     done = devices.reinstall(terminal.setting(), name, app=app, new_tokens=tokens == "new")
-    return _said(terminal, name, "reinstalled", done)
+    return said(terminal, name, "reinstalled", done)
 
 
 def _ended(
@@ -180,7 +259,7 @@ def _ended(
         state=TokenState(state),
         at=at,
     )
-    return _said(terminal, name, state, done)
+    return said(terminal, name, state, done)
 
 
 def _place(ctx: click.Context) -> tuple[Terminal, str]:
@@ -196,61 +275,3 @@ def _kind(word: str) -> "PushType":
 
         raise UsageError(f"no push type is called {word}", hint=f"known are {', '.join(PushType)}")
     return found
-
-
-def _said(terminal: Terminal, name: str, what: str, done: "Done") -> int:
-    word = what if done.changed else "unchanged"
-    if terminal.as_json:
-        terminal.object(
-            {
-                "v": 1,
-                "event": word,
-                "device": name,
-                "app": done.app,
-                "tokens": [_token(one) for one in done.tokens],
-            }
-        )
-        return ExitCode.DONE
-    terminal.data(f"{word}  {terminal.show(name)}  {terminal.show(done.app)}")
-    for one in done.tokens:
-        terminal.data(_token_line(one))
-    return ExitCode.DONE
-
-
-def _tell(terminal: Terminal, one: "Shown", *, whole: bool) -> None:
-    device = one.device
-    live = [token for token in one.tokens if token.state == "live"]
-    apps = list(dict.fromkeys(token.bundle_id for token in one.tokens))
-    if terminal.as_json:
-        head = {"name": device.name, "platform": device.platform, "os": device.os, "apps": apps}
-        told = one.tokens if whole else live
-        tokens = [_token(token) for token in told]
-        terminal.object({"v": 1, "event": "device", **head, "tokens": tokens})
-        return
-    words = [terminal.show(device.name), f"{device.platform} {terminal.show(device.os)}"]
-    terminal.data("  ".join([*words, *map(terminal.show, apps), f"{len(live)} live tokens"]))
-    if not whole:
-        return
-    for app in apps:
-        terminal.data(f"  {terminal.show(app)}")
-        for token in one.tokens:
-            if token.bundle_id == app:
-                terminal.data(_token_line(token))
-
-
-def _token(token: "DeviceToken") -> dict[str, Any]:
-    return {
-        "bundle_id": token.bundle_id,
-        "type": str(token.type),
-        "environment": str(token.environment),
-        "token": token.token,
-        "state": str(token.state),
-        "unregistered_at_ms": token.since_ms,
-    }
-
-
-def _token_line(token: "DeviceToken") -> str:
-    words = [f"    {token.environment:<10}", f"{token.type:<12}", f"{token.state:<12}", token.token]
-    if token.since_ms is not None:
-        words.append(since(token.since_ms))
-    return "  ".join(words)

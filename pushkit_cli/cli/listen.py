@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pushkit_cli.apns.push import PushType, known_type
+from pushkit_cli.cli.app_options import app_options, app_under_test, device_policy
 from pushkit_cli.cli.options import json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.switches import policy, switches
@@ -87,6 +88,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Tokens follow from it.")
 @switches
+@app_options
 @click.option("--ready-file", type=_FILE, help="Write the ready object here as well.")
 @click.option("--events", type=_FILE, help="Append every event to this file as NDJSON.")
 @json_option
@@ -150,6 +152,9 @@ def _options(words: dict[str, Any], terminal: Terminal) -> "Options":
         policy=policy(words),
         client_authorities=words["client_authorities"],
         ready_file=words["ready_file"],
+        app=app_under_test(words, terminal.variables),
+        device_policy=device_policy(words),
+        is_clock_manual=words["clock"] == "manual",
     )
 
 

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 _INDENT = " " * 10
 _ID_DIGITS = 6
+_HOOK_LINES = 3
+_LABELS: Mapping[str, str] = {
+    "voip-stopped": "STOPPED",
+    "discarded": "discarded",
+    "call-refused": "refused",
+    "warning": "warning",
+}
 
 
 def lines(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool = False) -> Iterator[str]:
@@ -67,12 +74,32 @@ def _device(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
     if name == "delivered" and detail is None:
         return  # what the device then did says it
     if name == "terminated":
-        label = terminal.paint("KILLED", "red")
-        yield _told(f"KILLED {event['reason']}: {detail}", terminal).replace("KILLED", label, 1)
+        yield _told(f"KILLED {event['reason']}: {detail}", "KILLED", terminal)
         yield f"{_INDENT}Apple answers 200 all the same: your server cannot see this."
+    elif name == "hook":
+        yield from _hook(detail, terminal)
+    elif name in _LABELS:
+        yield _told(f"{_LABELS[name]}: {detail}", _LABELS[name], terminal)
+    else:
+        yield _told(detail or name, None, terminal)
+
+
+def _hook(detail: str, terminal: "Terminal") -> Iterator[str]:
+    """What a hook came to, and the last lines it wrote to stderr, each marked as its own."""
+    told, stderr, said = detail.partition("stderr: ")
+    written = said.splitlines()
+    if len(written) < 2:
+        yield _told(f"hook: {detail}", "hook", terminal)
         return
-    yield _told(detail or name, terminal)
+    yield _told(f"hook: {told}{stderr}", "hook", terminal)
+    for line in written[-_HOOK_LINES:]:
+        yield f"{_INDENT}| {terminal.show(line, limit=max(terminal.width - len(_INDENT) - 16, 20))}"
 
 
-def _told(text: str, terminal: "Terminal") -> str:
-    return terminal.wrap(f"{_INDENT}{terminal.show(text, limit=300)}", indent=_INDENT)
+def _told(text: str, label: str | None, terminal: "Terminal") -> str:
+    """A sentence; its label is painted, and the words say the same without colour."""
+    folded = terminal.wrap(f"{_INDENT}{terminal.show(text, limit=300)}", indent=_INDENT)
+    if label is None:
+        return folded
+    colour = "red" if label.isupper() else "yellow"
+    return folded.replace(label, terminal.paint(label, colour), 1)

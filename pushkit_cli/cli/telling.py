@@ -31,6 +31,7 @@ class Teller:
         self._screen: Spool
         self._stack = ExitStack()
         self._last: dict[str, Any] = {}
+        self._push_id: str | None = None
 
     def __enter__(self) -> Self:
         if self._record is not None:
@@ -77,8 +78,15 @@ class Teller:
     def _line(self, event: dict[str, Any]) -> Line:
         if self._terminal.as_json:
             return Line(write=self._terminal.data, text=to_json(event))
-        lines = stream.lines(event, self._terminal)
+        lines = stream.lines(event, self._terminal, alone=self._is_alone(event))
         return Line(write=self._terminal.data, text="\n".join(lines))
+
+    def _is_alone(self, event: dict[str, Any]) -> bool:
+        """Whether an event stands below another push than its own: an app may take its time."""
+        if event["event"] == "push":
+            self._push_id = event["id"]
+            return False
+        return event["push_id"] != self._push_id
 
     def _leave(self) -> None:
         try:

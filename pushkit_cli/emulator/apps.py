@@ -245,6 +245,20 @@ class Apps:
             if app.key in self._state.records:
                 yield self._state.drop(app)
 
+    def reset(self, name: str | None) -> Iterator[Effect]:
+        """A device, `None`: every one, is as at its beginning; what runs there ends."""
+        for app in self._state.all_of(AppState):
+            if name in (None, app.device):
+                yield from self.forget(app.device, app.bundle_id)
+        for condition in self._state.all_of(Condition):
+            if name in (None, condition.device):
+                yield self._state.drop(condition)
+
+    def ringing(self, name: str, now: float) -> list[tuple[AppState, str, float]]:
+        """The calls that ring on a device: whose, its id, and when it was reported."""
+        apps = [app for app in self._state.all_of(AppState) if app.device == name]
+        return [(app, *call) for app in apps for call in self._calls(app, now).items()]
+
     # Details
 
     def _ended(self, of: DeviceEvent, app: AppState, reason: calls.EndedReason) -> Iterator[Effect]:

@@ -105,6 +105,16 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """A device, `None`: every one, is as at its beginning: condition, strikes, budget, calls.
+
+    Its tokens stay.
+    """
+
+    device: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """A listener started on this state; what was being handled when the last one ended is over."""
 
@@ -197,6 +207,7 @@ Input = (
     | SetCondition
     | EndCall
     | Kill
+    | Reset
     | Started
     | Register
     | Revoke

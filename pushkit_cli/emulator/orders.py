@@ -8,19 +8,37 @@ from typing import Any
 from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import MAX_TOKEN_BYTES, Environment, PushType
 from pushkit_cli.emulator.moves import (
+    EndCall,
     EndToken,
     Install,
+    Kill,
     Register,
     Reinstall,
+    Reset,
     Revoke,
     RotateToken,
+    SetCondition,
     SetToken,
     Uninstall,
 )
 from pushkit_cli.emulator.state import App, Device, SigningKey
+from pushkit_cli.phone.calls import EndedReason
 from pushkit_cli.phone.registry import PLATFORMS
 
-Order = Register | Revoke | Install | SetToken | EndToken | RotateToken | Uninstall | Reinstall
+Order = (
+    Register
+    | Revoke
+    | Install
+    | SetToken
+    | EndToken
+    | RotateToken
+    | Uninstall
+    | Reinstall
+    | SetCondition
+    | EndCall
+    | Kill
+    | Reset
+)
 
 MAX_ORDERS = 200
 """In one change."""
@@ -33,6 +51,10 @@ _ORDERS: Mapping[str, type[Any]] = {
     "rotate-token": RotateToken,
     "uninstall": Uninstall,
     "reinstall": Reinstall,
+    "set-condition": SetCondition,
+    "end-call": EndCall,
+    "kill": Kill,
+    "reset": Reset,
 }
 _RECORDS: Mapping[str, type[Any]] = {"app": App, "key": SigningKey, "device": Device}
 _NAMES = {kind: name for name, kind in (*_ORDERS.items(), *_RECORDS.items())}
@@ -122,8 +144,10 @@ _READERS: Mapping[Any, Callable[[Any], Any]] = {
     PushType: PushType,
     Environment: Environment,
     TokenState: TokenState,
+    EndedReason: EndedReason,
     str | None: _unless_none(_text),
     int | None: _unless_none(_moment),
     Environment | None: _unless_none(Environment),
+    tuple[str, ...]: _texts,
     tuple[str, ...] | None: _unless_none(_texts),
 }

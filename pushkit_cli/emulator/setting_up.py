@@ -48,7 +48,7 @@ def _install(name: str, bundle_id: str, state: State, seed: int) -> Iterator[Cha
         if token.device == name and token.bundle_id == bundle_id
     }
     for environment in registry.environments(bundle_id):
-        for kind in registry.token_types(found.platform, bundle_id):
+        for kind in registry.token_types(found.platform, bundle_id, os=found.os):
             if (kind, environment) not in have:  # one that has ended stays so
                 token = next_token(
                     DeviceToken(

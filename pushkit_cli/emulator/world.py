@@ -38,6 +38,7 @@ from pushkit_cli.emulator.moves import (
     Register,
     Reinstall,
     Requested,
+    Reset,
     Revoke,
     RotateToken,
     SetCondition,
@@ -52,6 +53,7 @@ from pushkit_cli.emulator.state import (
     Row,
     State,
 )
+from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.policy import DevicePolicy
 
 
@@ -70,7 +72,8 @@ class World:
         self._gateway = Gateway(policy or Policy())
         self._seed = seed
         self._links: dict[int, Link] = {}
-        self._apps = Apps(self.state, devices or DevicePolicy())
+        self.devices = devices or DevicePolicy()
+        self._apps = Apps(self.state, self.devices)
 
     def step(self, event: Input, now: float, new_id: NewId) -> tuple[Effect, ...]:
         """Take one input at a time `now` (Unix seconds) and say everything that follows from it.
@@ -91,7 +94,7 @@ class World:
                 return ()
             case AppReported() | AppReturned() | AppCrashed() | AppNoted() | Tick() | Started():
                 return tuple(self._apps.step(event, now))
-            case SetCondition() | EndCall() | Kill():
+            case SetCondition() | EndCall() | Kill() | Reset():
                 return tuple(self._device(event))
             case EndToken() | RotateToken() | Uninstall() | Reinstall():
                 return tuple(self._tokens(event, now))
@@ -101,6 +104,10 @@ class World:
         """Be again what the world was: orders that came together failed together."""
         self.state.records = records
         self._apps.reload()
+
+    def ringing(self, device: str, now: float) -> list[tuple[AppState, str, float]]:
+        """The calls that ring on a device: whose, its id, and when it was reported."""
+        return self._apps.ringing(device, now)
 
     def deadline(self) -> float | None:
         """When to send Tick, in Unix seconds."""
@@ -162,8 +169,8 @@ class World:
             hint=hint(word, request, environment=knowledge.environment, device=knowledge.device),
         )
 
-    def _device(self, event: SetCondition | EndCall | Kill) -> Iterator[Effect]:
-        if self.state.device(event.device) is None:
+    def _device(self, event: SetCondition | EndCall | Kill | Reset) -> Iterator[Effect]:
+        if event.device is not None and self.state.device(event.device) is None:
             raise ValueError(f"no emulated device is called {event.device}")
         match event:
             case SetCondition():
@@ -172,6 +179,8 @@ class World:
                 yield from self._apps.end_call(event)
             case Kill(device=device, bundle_id=bundle_id):
                 yield from self._apps.stop(device, bundle_id)
+            case Reset(device=device):
+                yield from self._apps.reset(device)
 
     def _set_up(self, event: Register | Revoke | Install | SetToken) -> Iterator[Effect]:
         yield from self._change(setting_up.changes(event, self.state, seed=self._seed))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from pushkit_cli.apns.push import Environment
+from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.moves import (
     AppCrashed,
     AppReturned,
@@ -53,7 +53,7 @@ class GoodApp:
 
     def call(self, call: CallApp) -> None:
         """Do it all."""
-        self._feed(AppReturned(handling=call.handling, report=Report()))
+        self._feed(AppReturned(handling=call.handling, report=_call_in(call)))
 
     def tell(self, told: TellApp) -> None:
         """It never asks."""
@@ -63,6 +63,11 @@ class GoodApp:
 
     async def stop(self) -> None:
         """It leaves nothing."""
+
+
+def _call_in(call: CallApp) -> Report | None:
+    """What there is to report: of all pushes VoIP alone is a call."""
+    return Report() if call.type is PushType.voip else None
 
 
 class Manner(StrEnum):
@@ -134,9 +139,11 @@ class BadApp:
             case Manner.CRASHES:
                 self._feed(AppCrashed(handling=call.handling, how="as it was told to"))
             case Manner.NO_COMPLETION:
-                self._feed(AppReturned(handling=call.handling, report=Report(), completed=False))
+                self._feed(
+                    AppReturned(handling=call.handling, report=_call_in(call), completed=False)
+                )
             case _:
-                self._feed(AppReturned(handling=call.handling, report=Report()))
+                self._feed(AppReturned(handling=call.handling, report=_call_in(call)))
         self._end(key, line, call)
 
     def _end(self, key: AppKey, line: _Line, call: CallApp) -> None:

@@ -10,6 +10,7 @@ from pushkit_cli.errors import ListenerError, StoreError, UsageError
 from pushkit_cli.net import control
 
 CHANGE, RECORDS, EVENTS, ABOUT, CLEAR = "/change", "/records", "/events", "/about", "/clear"
+PHONE, CLOCK, ADVANCE = "/phone", "/clock", "/advance"
 """What a listener can be asked; `engine.control` answers."""
 _PATIENCE_S = 20.0
 """For an answer that waits for nothing: a listener under full load takes its time."""
@@ -39,6 +40,8 @@ class Listener:
         message, hint = str(value.get("message")), value.get("hint")
         if answer.status == 400:
             raise UsageError(message, hint=hint or "pushkit device list")
+        if answer.status == 409:
+            raise ListenerError(message, hint=hint)
         if answer.status == 500:
             raise StoreError(message, hint=hint)
         raise ListenerError(message, hint="is the listener another version of pushkit?")

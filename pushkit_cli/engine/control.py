@@ -16,14 +16,26 @@ from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.emulator import orders, selector
 from pushkit_cli.emulator.state import App, Device, DeviceToken, SigningKey, to_row
 from pushkit_cli.engine import journal
-from pushkit_cli.engine.asking import ABOUT, CHANGE, CLEAR, EVENTS, RECORDS
+from pushkit_cli.engine.asking import (
+    ABOUT,
+    ADVANCE,
+    CHANGE,
+    CLEAR,
+    CLOCK,
+    EVENTS,
+    PHONE,
+    RECORDS,
+)
+from pushkit_cli.engine.clock import ManualClock
 from pushkit_cli.engine.stage import Stage
-from pushkit_cli.errors import PushkitError, UsageError
+from pushkit_cli.errors import ListenerError, PushkitError, UsageError
 from pushkit_cli.net.control import MAX_QUESTION_BYTES, bind
 from pushkit_cli.net.control_server import MAX_WAIT_S, ControlServer
+from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.condition import Condition
 from pushkit_cli.store.files import make_private
 
-SHOWN_RECORDS = (App, SigningKey, Device, DeviceToken)
+SHOWN_RECORDS = (App, SigningKey, Device, DeviceToken, Condition, AppState)
 """What commands may read; the rest is the emulator's own business."""
 
 _PAGE_RECORDS = 500
@@ -49,6 +61,9 @@ class Control:
             EVENTS: self._events,
             ABOUT: self._about,
             CLEAR: self._clear,
+            PHONE: self._phone,
+            CLOCK: self._clock,
+            ADVANCE: self._advance,
         }
 
     def end(self) -> None:
@@ -70,6 +85,8 @@ class Control:
             body = await question(read.value)
         except UsageError as error:
             return _refusal(400, error.message, error.hint)
+        except ListenerError as error:
+            return _refusal(409, error.message, error.hint)
         except PushkitError as error:
             return _refusal(500, error.message, error.hint)
         except (ValueError, TypeError, KeyError) as error:
@@ -139,6 +156,33 @@ class Control:
             found += piece
             await asyncio.sleep(0)
         return f'{{"events":[{",".join(found)}]}}'.encode("ascii")
+
+    async def _phone(self, said: Said) -> bytes:
+        """What no record says of a device: the limit of its strikes, and the calls that ring."""
+        ringing = self._stage.world.ringing(str(said["device"]), self._stage.clock.now())
+        calls = [
+            [app.bundle_id, str(app.environment), call_id, int(at * 1000)]
+            for app, call_id, at in ringing
+        ]
+        return _json({"strikes": self._stage.world.devices.strikes, "calls": calls})
+
+    async def _clock(self, said: Said) -> bytes:
+        del said
+        clock = self._stage.clock
+        manual = isinstance(clock, ManualClock)
+        return _json({"manual": manual, "now_ms": int(clock.now() * 1000)})
+
+    async def _advance(self, said: Said) -> bytes:
+        """Move the clock; everything that is due on the way has happened when it is answered."""
+        try:
+            self._stage.advance(_number(said, "ms") / 1000)
+        except ValueError as error:
+            raise ListenerError(
+                str(error).partition(":")[0], hint="start it with --clock manual"
+            ) from error
+        if self._stage.failure is not None:
+            raise self._stage.failure
+        return await self._clock(said)
 
     async def _clear(self, said: Said) -> bytes:
         del said

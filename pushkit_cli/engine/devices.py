@@ -1,27 +1,57 @@
 """Emulated devices and their tokens as a user asks for them and controls them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import Environment, PushType, token_type
-from pushkit_cli.emulator.moves import EndToken, Reinstall, RotateToken, Uninstall
+from pushkit_cli.emulator.moves import (
+    EndCall,
+    EndToken,
+    Kill,
+    Reinstall,
+    Reset,
+    RotateToken,
+    SetCondition,
+    Uninstall,
+)
 from pushkit_cli.emulator.orders import Order
 from pushkit_cli.emulator.state import Device, DeviceToken, State
 from pushkit_cli.engine import emulated
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.errors import UsageError
+from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.calls import EndedReason
+from pushkit_cli.phone.condition import WORDS, Condition
+from pushkit_cli.phone.condition import words as words_of
 
-__all__ = ["DeviceToken", "Done", "Shown", "end_token", "find", "listed", "reinstall",
-    "rotate_token", "uninstall"]  # fmt: skip
+__all__ = ["DeviceToken", "Done", "EndedReason", "Shown", "end_call", "end_token", "find", "kill",
+    "listed", "reinstall", "reset", "rotate_token", "set_condition", "uninstall"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What a device remembers of an app; `calls` are the ids of those that ring."""
+
+    bundle_id: str
+    environment: Environment
+    running: bool
+    strikes: int
+    is_stopped: bool
+    calls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A device and every token it has or had, the live ones of each app first."""
+    """A device and every token it has or had, the live ones of each app first.
+
+    `condition` is what it is, in words; `apps` what it remembers of its apps.
+    """
 
     device: Device
     tokens: tuple[DeviceToken, ...]
+    condition: tuple[str, ...]
+    apps: tuple[Remembered, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +72,7 @@ def listed(setting: Setting) -> list[Shown]:
 def find(setting: Setting, name: str) -> Shown:
     """One device. Raises UsageError where none is called so."""
     state = emulated.state(setting)
-    return _shown(_device(state, name), state)
+    return _shown(_device(state, name), state, *emulated.phone(setting, name))
 
 
 def end_token(
@@ -104,6 +134,40 @@ def reinstall(setting: Setting, name: str, *, app: str | None, new_tokens: bool)
     )
 
 
+def set_condition(setting: Setting, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Make a device so, and give what it then is, in words. Raises UsageError for other words."""
+    unknown = [word for word in words if word not in WORDS]
+    if unknown:
+        raise UsageError(f"no device is {unknown[0]}", hint=f"it may be {', '.join(WORDS)}")
+    _device(emulated.state(setting), name)
+    emulated.change(setting, [SetCondition(device=name, words=words)])
+    return _condition(emulated.state(setting), name)
+
+
+def kill(setting: Setting, name: str, *, app: str | None) -> Done:
+    """Remove an app from memory, as a user does; the next push launches it again."""
+    return _done(setting, name, app, lambda bundle_id: Kill(device=name, bundle_id=bundle_id))
+
+
+def end_call(
+    setting: Setting, name: str, call_id: str, *, app: str | None, reason: EndedReason
+) -> Done:
+    """End a call that rings, from outside."""
+    return _done(
+        setting,
+        name,
+        app,
+        lambda bundle_id: EndCall(device=name, bundle_id=bundle_id, call_id=call_id, reason=reason),
+    )
+
+
+def reset(setting: Setting, name: str | None) -> bool:
+    """A device, `None`: every one, is as at its beginning; whether anything was otherwise."""
+    if name is not None:
+        _device(emulated.state(setting), name)
+    return emulated.change(setting, [Reset(device=name)])
+
+
 def _done(setting: Setting, name: str, app: str | None, order: Callable[[str], Order]) -> Done:
     before = emulated.state(setting)
     bundle_id = _app(setting, before, name, app)
@@ -142,11 +206,35 @@ def _device(state: State, name: str) -> Device:
     return found
 
 
-def _shown(device: Device, state: State) -> Shown:
+def _shown(
+    device: Device, state: State, limit: int = 0, calls: Sequence[emulated.Ringing] = ()
+) -> Shown:
     tokens = sorted(
         emulated.tokens_of(state, device.name), key=lambda one: one.state is not TokenState.LIVE
     )
-    return Shown(device=device, tokens=tuple(tokens))
+    apps = [app for app in state.all_of(AppState) if app.device == device.name]
+    return Shown(
+        device=device,
+        tokens=tuple(tokens),
+        condition=_condition(state, device.name),
+        apps=tuple(
+            Remembered(
+                bundle_id=app.bundle_id,
+                environment=app.environment,
+                running=app.running,
+                strikes=app.strikes,
+                is_stopped=0 < limit <= app.strikes,
+                calls=tuple(call_id for key, call_id in calls if key == app.key),
+            )
+            for app in apps
+        ),
+    )
+
+
+def _condition(state: State, name: str) -> tuple[str, ...]:
+    fresh = Condition(device=name)
+    found = state.records.get(fresh.key)
+    return words_of(found if isinstance(found, Condition) else fresh)
 
 
 def _ms(at: float | None) -> int | None:

@@ -9,16 +9,18 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from pushkit_cli.apns.facts import TokenState
-from pushkit_cli.apns.push import PushType
+from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.moves import Install, Register
 from pushkit_cli.emulator.orders import Order, to_data
 from pushkit_cli.emulator.state import App, Device, DeviceToken, State
 from pushkit_cli.engine import local, ready
-from pushkit_cli.engine.asking import CHANGE, RECORDS, Listener, listener_of
+from pushkit_cli.engine.asking import CHANGE, PHONE, RECORDS, Listener, listener_of
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.errors import ConfigError, ListenerError, UsageError
 from pushkit_cli.net.control import UnheardError
+from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.policy import DevicePolicy
 from pushkit_cli.phone.registry import OS_VERSIONS, PLATFORMS, environments, token_types
 from pushkit_cli.store.emulator_db import NAME, EmulatorDb
 from pushkit_cli.store.files import Home
@@ -60,6 +62,22 @@ def state(setting: Setting) -> State:
         return State.load(_records(held)) if isinstance(held, Listener) else held.world.state
 
     return by_holder(setting, act)
+
+
+Ringing = tuple[str, str]
+"""A call that rings: the key of its app's state, and its id."""
+
+
+def phone(setting: Setting, name: str) -> tuple[int, list[Ringing]]:
+    """What no record says of a device: after how many strikes it stops, and what rings."""
+    listener = listener_of(setting)
+    if listener is None:  # nothing rings where nobody listens
+        return DevicePolicy().strikes, []
+    said = listener.ask(PHONE, {"device": name})
+    return said["strikes"], [
+        (AppState(device=name, bundle_id=app, environment=Environment(env)).key, call_id)
+        for app, env, call_id, _ in said["calls"]
+    ]
 
 
 def _records(listener: Listener) -> Iterator[tuple[str, dict[str, object]]]:
@@ -134,13 +152,6 @@ def register_device(
         raise UsageError(
             f"no platform is called {platform}", hint=f"there are {', '.join(PLATFORMS)}"
         )
-    able = token_types(platform, app)
-    unable = [str(kind) for kind in types if kind not in able]
-    if unable:
-        raise UsageError(
-            f"a device of platform {platform} has no {', '.join(unable)} tokens",
-            hint=f"it has {', '.join(able)}",
-        )
     known = state(setting)
     there = known.device(name)
     if there is not None and there.platform != platform:
@@ -149,6 +160,13 @@ def register_device(
             hint=f"--platform {there.platform} gives that one the app; else choose another name",
         )
     version = os or (OS_VERSIONS[platform] if there is None else there.os)
+    able = token_types(platform, app, os=version)
+    unable = [str(kind) for kind in types if kind not in able]
+    if unable:
+        raise UsageError(
+            f"a device with {platform} {version} has no {', '.join(unable)} tokens",
+            hint=f"it has {', '.join(able)}",
+        )
     changed = change(
         setting,
         [

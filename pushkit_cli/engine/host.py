@@ -1,12 +1,13 @@
 """The machine this runs on: time, chance, the process and the folder it is given. Nothing else."""
 
+import os
 import resource
 import secrets
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
@@ -68,3 +69,17 @@ def stop_signals(loop: "asyncio.AbstractEventLoop", stop: Callable[[], None]) ->
     finally:
         for number in wanted:
             loop.remove_signal_handler(number)
+
+
+def kill_group(leader: int) -> None:
+    """End every process of a group, those that ignore signals too."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS: the latter where all are zombies
+        os.killpg(leader, signal.SIGKILL)
+
+
+def signal_name(number: int) -> str:
+    """A signal as people call it."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

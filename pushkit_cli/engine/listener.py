@@ -14,22 +14,26 @@ from typing import Any
 
 from pushkit_cli import __version__
 from pushkit_cli.apns.facts import Policy
-from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.apns.push import Environment
 from pushkit_cli.emulator.link import FIRST_STREAMS, goodbye
-from pushkit_cli.emulator.moves import Input, Install, Register, SetToken, Started
-from pushkit_cli.emulator.state import App, Device, SigningKey
+from pushkit_cli.emulator.moves import Input, Started
+from pushkit_cli.emulator.state import App, State
 from pushkit_cli.emulator.world import World
-from pushkit_cli.engine import announce, host, local, ready
+from pushkit_cli.engine import announce, host, local, ready, under_test
+from pushkit_cli.engine.clock import ManualClock, SystemClock
 from pushkit_cli.engine.control import controlled
+from pushkit_cli.engine.furnishing import DeviceSpec, TokenSpec, furniture
 from pushkit_cli.engine.objects import stamp
 from pushkit_cli.engine.stage import Listener as Tell
 from pushkit_cli.engine.stage import Stage
+from pushkit_cli.engine.under_test import Builtin, UnderTest
 from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.errors import ConfigError, StoreError, UsageError
 from pushkit_cli.net.binding import as_client_sees, bind, is_loopback
 from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import server_context
-from pushkit_cli.phone.registry import DEFAULT_DEVICES, OS_VERSIONS, PLATFORMS, token_types
+from pushkit_cli.phone.policy import DevicePolicy
+from pushkit_cli.phone.registry import PLATFORMS
 from pushkit_cli.store.emulator_db import NAME as EMULATOR_DB
 from pushkit_cli.store.emulator_db import EmulatorDb
 from pushkit_cli.store.files import Home, remove, write_private
@@ -43,23 +47,6 @@ PRODUCTION_PORT = 2198
 _GRACE_S = 2.0
 _PROBED_S = 0.2
 """Whoever looks for a listener holds its lock for a moment; one that runs holds it longer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceSpec:
-    """A device as the command line names it."""
-
-    name: str
-    platform: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenSpec:
-    """A token as the command line gives it; `device` `None`: the first that can have the type."""
-
-    device: str | None
-    type: PushType
-    token: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +71,9 @@ class Options:
     policy: Policy = field(default_factory=Policy)
     client_authorities: tuple[Path, ...] = ()
     ready_file: Path | None = None
+    app: UnderTest = field(default_factory=Builtin)
+    device_policy: DevicePolicy = field(default_factory=DevicePolicy)
+    is_clock_manual: bool = False
 
 
 @dataclass(slots=True)
@@ -108,6 +98,8 @@ class _Identity:
     apps: tuple[str, ...]
     client_authorities: bytes
     control: Path
+    secret_file: Path | None
+    said: dict[str, Any]
 
 
 def run(
@@ -130,7 +122,15 @@ def run(
             ready.clear(options.ready_file)
         database = EmulatorDb(home)
         stack.callback(database.close)
-        stage = Stage(_world(options, home, database), database, tell)
+        said: dict[str, Any] = {}
+        secret_file = under_test.secret_file(options.app, home)
+        stage = Stage(
+            _world(options, home, database),
+            database,
+            tell,
+            clock=ManualClock() if options.is_clock_manual else SystemClock(),
+            app=under_test.factory(options.app, secret_file=secret_file, facts=said),
+        )
         trust = local.ensure_trust(home, _names(options))
         identity = _Identity(
             home=home,
@@ -139,9 +139,11 @@ def run(
             apps=_apps(options, stage.world),
             client_authorities=trust.client_ca_file.read_bytes() + authorities,
             control=stack.enter_context(socket_place(home)),
+            secret_file=secret_file,
+            said=said,
         )
         try:
-            stage.apply([Started(), *_set_up(options, identity.key, identity.apps)])
+            stage.apply([Started(), *_set_up(options, identity, stage.world.state)])
         except ValueError as error:
             raise UsageError(str(error), hint="check --token and --device") from error
         asyncio.run(_serve(options, stage, identity, started, signals=signals))
@@ -190,7 +192,12 @@ def _home(options: Options, stack: ExitStack) -> Home:
 
 def _world(options: Options, home: Home, database: EmulatorDb) -> World:
     try:
-        return World(database.rows(), policy=options.policy, seed=options.seed)
+        return World(
+            database.rows(),
+            policy=options.policy,
+            devices=options.device_policy,
+            seed=options.seed,
+        )
     except (ValueError, TypeError) as error:
         raise StoreError(
             f"{home.path / EMULATOR_DB} holds a row that cannot be read: {error}",
@@ -224,52 +231,14 @@ def _apps(options: Options, world: World) -> tuple[str, ...]:
     return options.apps or kept or (DEFAULT_APP,)
 
 
-def _set_up(options: Options, key: local.ProviderKey, apps: tuple[str, ...]) -> Iterator[Input]:
-    """The inputs that make the world what the command line says; the same again changes nothing."""
-    yield Register(
-        record=SigningKey(
-            key_id=key.key_id, team_id=key.team_id, public_pem=key.public_pem.decode("ascii")
-        )
-    )
-    devices = options.devices or tuple(
-        DeviceSpec(name=name, platform=platform) for name, platform in DEFAULT_DEVICES
-    )
-    for bundle_id in apps:
-        yield Register(record=App(bundle_id=bundle_id, team_id=options.team_id))
-    for device in devices:
-        yield Register(
-            record=Device(
-                name=device.name, platform=device.platform, os=OS_VERSIONS[device.platform]
-            )
-        )
-        for bundle_id in apps:
-            yield Install(device=device.name, bundle_id=bundle_id)
-    for given in options.tokens:
-        if given.device is not None and given.device not in {device.name for device in devices}:
-            raise UsageError(
-                f"no device is called {given.device}", hint=f"add --device {given.device}"
-            )
-        device_name, bundle_id = _able(devices, apps, given)
-        yield SetToken(device=device_name, bundle_id=bundle_id, type=given.type, token=given.token)
-
-
-def _able(
-    devices: tuple[DeviceSpec, ...], apps: tuple[str, ...], given: TokenSpec
-) -> tuple[str, str]:
-    """The first device with an app, or what stands for one, that can have such a token."""
-    for device in devices:
-        for app in apps:
-            if given.device in (None, device.name) and given.type in token_types(
-                device.platform, app
-            ):
-                return device.name, app
-    if given.device is not None:  # it is not for us to say what a named device can have
-        return given.device, apps[0]
-    raise UsageError(
-        f"no device of this listener can have a {given.type} token",
-        hint=f"add one that can, with --device NAME:PLATFORM, before --token {given.type}=HEX"
-        if given.type is not PushType.mdm
-        else "name the MDM server's topic: --app com.apple.mgmt.External.UUID",
+def _set_up(options: Options, identity: _Identity, state: State) -> Iterator[Input]:
+    return furniture(
+        state,
+        key=identity.key,
+        team_id=options.team_id,
+        apps=identity.apps,
+        devices=options.devices,
+        tokens=options.tokens,
     )
 
 
@@ -314,7 +283,8 @@ async def _serve_pushes(
                     host="127.0.0.1" if options.host is None else as_client_sees(options.host),
                     port=sockets[0].getsockname()[1],
                 )
-            said = _announce(options, identity, stage, addresses)
+            said = identity.said
+            said.update(_announce(options, identity, stage, addresses))
             files = _ready_files(options, identity.home)
 
             def publish() -> None:
@@ -379,6 +349,7 @@ def _announce(
         "nonce": host.new_id(),
         "home": str(identity.home.path),
         "control": str(identity.control),
+        "forward_secret_file": None if identity.secret_file is None else str(identity.secret_file),
         **_facts(identity, stage, addresses),
         "client_ca_files": [
             str(path) for path in (identity.trust.client_ca_file, *options.client_authorities)

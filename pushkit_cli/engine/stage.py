@@ -143,7 +143,7 @@ class Stage:
         """
         if self.failure is not None:
             raise self.failure
-        at, before = self.clock.now(), dict(self.world.state.records)
+        at, seq, before = self.clock.now(), self.seq, dict(self.world.state.records)
         try:
             effects = self._step(inputs, at)
         except Exception:  # none of it was kept yet
@@ -154,7 +154,7 @@ class Stage:
         except BaseException as error:
             self._fail(error)
             raise
-        return before != self.world.state.records
+        return before != self.world.state.records or seq != self.seq
 
     def advance(self, seconds: float) -> None:
         """Move a clock that stands still, through everything that is due on the way.

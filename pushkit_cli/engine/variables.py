@@ -23,6 +23,7 @@ def _pairs(ready: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "PUSHKIT_CA_FILE", ready["ca_file"]
     yield "PUSHKIT_CA_BUNDLE", ready["ca_bundle_file"]
     yield "PUSHKIT_TRUSTSTORE", ready["truststore_file"]
+    yield "PUSHKIT_FORWARD_SECRET_FILE", ready.get("forward_secret_file")
     yield from _tokens(ready)
 
 

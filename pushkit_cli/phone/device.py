@@ -150,6 +150,9 @@ def _shown(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
     return Delivery(events=(of, *seen), app=to.app)
 
 
+CALLS_APP = frozenset({PushType.voip, PushType.complication})
+"""The types that PushKit hands to an app; of the rest the system takes care."""
+
 _KINDS: Mapping[PushType, Callable[[DeviceEvent, Any, Receiver], Delivery]] = {
     PushType.voip: _voip,
     PushType.complication: _complication,

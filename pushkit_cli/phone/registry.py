@@ -14,6 +14,7 @@ from pushkit_cli.apns.push import (
     PushType,
     token_type,
 )
+from pushkit_cli.phone.availability import is_available
 
 PLATFORMS = ("ios", "ipados", "macos", "visionos", "watchos")
 """Platforms a device can be emulated on."""
@@ -23,17 +24,12 @@ FIRST_TYPES = (PushType.voip, PushType.complication, PushType.alert, PushType.fi
 
 DEFAULT_DEVICES = (("iphone", "ios"), ("watch", "watchos"))
 _HAVE_WALLET = ("ios", "watchos")
-OS_VERSIONS = {
-    "ios": "26.4",
-    "ipados": "26.4",
-    "macos": "26.4",
-    "visionos": "26.4",
-    "watchos": "26.4",
-}
+OS_VERSIONS = dict.fromkeys(PLATFORMS, "26.5")
+"""A device has this version unless another is said: the first with everything there is."""
 
 
-def token_types(platform: str, app: str = "") -> tuple[PushType, ...]:
-    """The types a device of a platform has tokens for, PushKit's first.
+def token_types(platform: str, app: str = "", *, os: str | None = None) -> tuple[PushType, ...]:
+    """The types a device of a platform has tokens for, PushKit's first; `os` is its version.
 
     Background pushes go to the alert token. A complication token belongs to the watch: its use on
     iOS is deprecated since 13. An MDM topic or a pass type id stands in the place of an app: it
@@ -46,7 +42,7 @@ def token_types(platform: str, app: str = "") -> tuple[PushType, ...]:
     mine = [
         kind
         for kind, row in PUSH_TYPES.items()
-        if platform in row.platforms
+        if is_available(kind, platform, os or OS_VERSIONS.get(platform, ""))
         and token_type(kind) is kind
         and row.auth is not Auth.CERTIFICATE
         and not (kind is PushType.complication and platform != "watchos")

@@ -46,7 +46,7 @@ def test_devices_are_listed_and_shown(listener: Running) -> None:
         ("iphone", "ios", [APP]),
         ("watch", "watchos", [APP]),
     ]
-    assert "iphone  ios 26.4  com.example.pushkit  18 live tokens" in prepared("device", "list")
+    assert "iphone  ios 26.5  com.example.pushkit  18 live tokens" in prepared("device", "list")
     token = listener.ready["devices"][0]["tokens"]["voip"]
     assert token in prepared("device", "show", "iphone")
     assert token in [one["token"] for one in found[0]["tokens"]]

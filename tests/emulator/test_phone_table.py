@@ -20,6 +20,7 @@ from pushkit_cli.emulator.moves import (
     Input,
     Kill,
     Reinstall,
+    Reset,
     SetCondition,
     Tick,
 )
@@ -151,6 +152,18 @@ ROWS = (
             it.fails().fails().fails().do(Reinstall(device="iphone", bundle_id=BUNDLE)).push()
         ),
         happens=[*[*WOKEN, "terminated"] * 3, "voip-stopped", *WOKEN],
+    ),
+    Row(
+        name="a device that is reset is as at its beginning",
+        play=lambda it: (
+            it.is_so("dnd").fails().fails().fails().push().do(Reset(device="iphone")).push()
+        ),
+        happens=[*[*WOKEN, "terminated"] * 3, "voip-stopped", "discarded", *WOKEN],
+    ),
+    Row(
+        name="a reset ends what the app is busy with, and blames nobody",
+        play=lambda it: it.push().do(Reset(device=None)).do(Tick(), after=9).push().reports(),
+        happens=[*WOKEN, "discarded", *WOKEN, "call-reported"],
     ),
     Row(
         name="crashes count too",

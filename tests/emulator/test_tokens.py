@@ -25,7 +25,7 @@ from tests.emulator.stage import PRODUCTION, SANDBOX, Stage, answer, happened, n
 from tests.law import BUNDLE, TEAM, KeyPair
 
 VOIP = PushType.voip
-EVERY = 2 * len(token_types("ios"))
+EVERY = 2 * len(token_types("ios", os="26.4"))
 
 
 def end(

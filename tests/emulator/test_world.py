@@ -66,7 +66,7 @@ def test_installing_makes_a_token_for_every_type_in_both_environments(stage: Sta
         tokens = [t for t in stage.world.state.all_of(DeviceToken) if t.device == device]
         assert [(t.environment, t.type) for t in tokens] == [
             (environment, kind) for environment in (SANDBOX, PRODUCTION)
-            for kind in token_types(platform)
+            for kind in token_types(platform, os="26.4")
         ]  # fmt: skip
     all_tokens = stage.world.state.all_of(DeviceToken)
     assert len({token.token for token in all_tokens}) == len(all_tokens)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pushkit_cli.apns.acts import Act, Respond
 from pushkit_cli.apns.message import Request
@@ -138,7 +138,7 @@ class Scene:
     def names(self) -> list[str]:
         return [str(one.event.event) for one in self.told]
 
-    async def until(self, look: Callable[["Scene"], bool]) -> None:
+    async def until(self, look: Callable[[Self], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not look(self):
                 await asyncio.sleep(0.001)

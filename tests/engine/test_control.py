@@ -374,7 +374,7 @@ def test_many_records_come_in_pages(setting: Setting, listener: Running) -> None
     assert emulated.change(setting, [rotate])
     known = emulated.state(setting)
     assert len(known.records) > 700
-    assert len(list(emulated.tokens_of(known, "d1-3"))) == 19
+    assert len(list(emulated.tokens_of(known, "d1-3"))) == 17
 
 
 def test_a_command_needs_no_asyncio(listener: Running, setting: Setting) -> None:

@@ -1,0 +1,79 @@
+"""The lines of a listener's screen: each event in its words, within eighty columns."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pushkit_cli.apns.push import PushType
+from pushkit_cli.cli import stream
+from pushkit_cli.cli.render import Terminal
+from pushkit_cli.cli.telling import Teller
+from pushkit_cli.engine.objects import Happened
+from pushkit_cli.phone.events import DeviceEvent, Happening
+
+
+def event(name: str, detail: str | None = None, **words: Any) -> dict[str, Any]:
+    return {
+        "v": 1, "event": name, "seq": 1, "at": "2026-11-25T10:00:00.000Z", "push_id": "ab" * 16,
+        "device": "iphone", "app": "com.example.app", "type": "voip", "reason": None,
+        "detail": detail, "basis": "documented", **words,
+    }  # fmt: skip
+
+
+def lines(*events: dict[str, Any]) -> list[str]:
+    terminal = Terminal()
+    found = [line for one in events for line in stream.lines(one, terminal)]
+    return [part for line in found for part in line.split("\n")]
+
+
+LONG = "it did a great many things that take a great many words to tell to anybody who reads them"
+
+
+@pytest.mark.parametrize(
+    ("one", "begins"),
+    [
+        (event("terminated", LONG, reason="0xBAADCA11"), "KILLED 0xBAADCA11: it did"),
+        (event("voip-stopped", LONG), "STOPPED: it did"),
+        (event("discarded", LONG, reason="budget"), "discarded: it did"),
+        (event("call-refused", LONG), "refused: it did"),
+        (event("call-ended", "call ended: remoteEnded"), "call ended: remoteEnded"),
+        (event("warning", LONG), "warning: it did"),
+        (event("hook", "exit 3 after 5 ms"), "hook: exit 3 after 5 ms"),
+        (event("hook", "exit 3 after 5 ms; stderr: oh"), "hook: exit 3 after 5 ms; stderr: oh"),
+    ],
+)
+def test_each_is_told_in_its_words(one: dict[str, Any], begins: str) -> None:
+    told = lines(one)
+    assert told[0].startswith(f"{' ' * 10}{begins}")
+    assert all(len(line) <= 80 and line.startswith(" " * 10) for line in told)
+
+
+def test_the_last_lines_of_a_hook_are_marked_as_its_own() -> None:
+    wide = "::error::" + "x" * 300
+    said = f"exit 3 after 5 ms; stderr: one\ntwo\n\x1b[2Jthree\n{wide}"
+    told = lines(event("hook", said))
+    assert told[0] == f"{' ' * 10}hook: exit 3 after 5 ms; stderr:"
+    assert [line[:12] for line in told[1:]] == [f"{' ' * 10}| "] * 3
+    assert "two" in told[1]
+    assert "\\x1b[2Jthree" in told[2]
+    assert all(len(line) <= 80 for line in told)
+    assert "\x1b" not in "".join(told)
+
+
+def test_what_is_no_longer_below_its_push_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = DeviceEvent(
+        event=Happening.CALL_REPORTED,
+        push_id="ab" * 16,
+        device="iphone",
+        app="com.example.app",
+        type=PushType.voip,
+        detail="call reported in 5000 ms",
+    )
+    with Teller(Terminal(), None) as teller:
+        teller.tell(Happened(seq=1, at_ms=0, event=late))
+    line = " ".join(capsys.readouterr().out.split())
+    assert "call-reported iphone com.example.app voip" in line
+    assert "[ababab]" in line
