@@ -49,9 +49,11 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.REFUSED: "refused: APNs said no",
         ExitCode.NOT_SENT: "not sent: DNS, TCP, TLS, or provably unprocessed; again is safe",
         ExitCode.CONFIG: "configuration, credentials, port, disk",
-        ExitCode.EXPECTATION: "an expectation was not met",
+        ExitCode.EXPECTATION: "an expectation was not met, or a device rule was broken",
         ExitCode.UNKNOWN: "unknown: sent, no answer heard; again may ring a phone twice",
-        ExitCode.TIMEOUT: "a wait ran out",
+        ExitCode.TIMEOUT: "a wait, or the time of the command inside, ran out",
+        ExitCode.CANNOT_RUN: "the command inside cannot be run",
+        ExitCode.NOT_FOUND: "the command inside is not found",
         ExitCode.INTERRUPTED: "stopped by SIGINT before the work was done",
         ExitCode.TERMINATED: "stopped by SIGTERM before the work was done",
     }

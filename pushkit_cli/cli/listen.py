@@ -8,18 +8,23 @@ import click
 
 from pushkit_cli.apns.push import PushType, known_type
 from pushkit_cli.cli.app_options import app_options, app_under_test, device_policy
+from pushkit_cli.cli.judged import WithCommand, inside, judged, run_judged
+from pushkit_cli.cli.judged import trial as read_trial
 from pushkit_cli.cli.options import json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.switches import policy, switches
 from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from pushkit_cli.engine.listener import DeviceSpec, Options, TokenSpec
+    from pushkit_cli.engine.listener import DeviceSpec, Options, Running, TokenSpec
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(epilog="Example: pushkit listen --app com.example.app --ephemeral --port 0")
+@click.command(
+    cls=WithCommand,
+    epilog="Example: pushkit listen --expect voip=1 --expect call-reported=1 -- npm test",
+)
 @click.option(
     "--app",
     "apps",
@@ -77,20 +82,24 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Accept client certificates of this authority too (PEM), beside those of "
     "`pushkit certificate`.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), help="Sandbox port: 2197; 0 finds one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Sandbox port: 2197; 0, and a command, find one."
+)
 @click.option(
     "--production-port", type=click.IntRange(0, 65535), help="Production port: 2198; 0 finds one."
 )
 @click.option(
     "--ephemeral/--keep",
-    default=False,
-    help="Forget everything at the end, or keep state between runs (--keep, the default).",
+    default=None,
+    help="Forget everything at the end (the default with a command), or keep state between runs "
+    "(--keep, the default without).",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Tokens follow from it.")
 @switches
 @app_options
 @click.option("--ready-file", type=_FILE, help="Write the ready object here as well.")
 @click.option("--events", type=_FILE, help="Append every event to this file as NDJSON.")
+@judged
 @json_option
 @click.pass_obj
 def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
@@ -98,46 +107,61 @@ def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
 
     Real HTTP/2 over TLS on 127.0.0.1 and ::1, sandbox and production, judged as strictly as
     Apple's. Nothing needs to be registered first.
+
+    With a command behind -- it runs until that ends: on free ports, with a home of its own, and
+    with variables that point the command at it (those of pushkit env). The command's own failure
+    is the exit code, else 7 where something expected is missing or a device rule was broken: an
+    app was terminated, or VoIP pushes stopped, and no --expect says that this was meant.
     """
     from pushkit_cli.cli.screens import ready_lines
     from pushkit_cli.cli.telling import Teller
     from pushkit_cli.engine.listener import Running, run
 
-    with Teller(terminal, events) as teller:
+    command = inside(terminal, events)
+    trial = read_trial(words, command, terminal)
+    with Teller(terminal, events, inside=command is not None) as teller:
 
         def started(listener: Running) -> None:
             teller.object(listener.ready)
-            if listener.exposed:
-                terminal.warn(
-                    f"{words['host']} can be reached from other machines: whoever does can send "
-                    "here and be answered; this is a tool for tests"
-                )
-            if words["auth"] == "any":
-                terminal.warn(
-                    "--auth any: provider tokens of any key are taken, and no signature is looked "
-                    "at. Apple would answer InvalidProviderToken."
-                )
-            if not terminal.as_json:
+            _warn(words, listener, terminal)
+            if not terminal.as_json and command is None:
                 teller.say("Ready. A local APNs, with devices behind it.  ^C stops it.")
                 teller.say(ready_lines(listener.ready, terminal) + "\n")
 
-        run(_options(words, terminal), started=started, tell=teller.tell)
+        options = _options(words, terminal, inside=command is not None)
+        if trial is not None:
+            return run_judged(options, trial, terminal, started, teller, junit=words["junit"])
+        run(options, started=started, tell=teller.tell)
         teller.closed()
     return ExitCode.DONE
 
 
-def _options(words: dict[str, Any], terminal: Terminal) -> "Options":
+def _warn(words: dict[str, Any], listener: "Running", terminal: Terminal) -> None:
+    if listener.exposed:
+        terminal.warn(
+            f"{words['host']} can be reached from other machines: whoever does can send here and "
+            "be answered; this is a tool for tests"
+        )
+    if words["auth"] == "any":
+        terminal.warn(
+            "--auth any: provider tokens of any key are taken, and no signature is looked at. "
+            "Apple would answer InvalidProviderToken."
+        )
+
+
+def _options(words: dict[str, Any], terminal: Terminal, *, inside: bool) -> "Options":
     from pushkit_cli.engine import listener, local
     from pushkit_cli.engine.registering import check_bundle_id
 
-    port = listener.SANDBOX_PORT if words["port"] is None else words["port"]
-    production = words["production_port"]
+    port, production, ephemeral = words["port"], words["production_port"], words["ephemeral"]
+    if port is None:
+        port = 0 if inside else listener.SANDBOX_PORT
     if production is None:
-        production = 0 if port == 0 else listener.PRODUCTION_PORT
+        production = 0 if inside or port == 0 else listener.PRODUCTION_PORT
     if port == production != 0:
         raise UsageError("both environments on one port", hint="name another --production-port")
     return listener.Options(
-        home=None if words["ephemeral"] else terminal.home,
+        home=None if (inside if ephemeral is None else ephemeral) else terminal.home,
         apps=tuple(check_bundle_id(app) for app in words["apps"]),
         devices=tuple(_device(text) for text in words["devices"]),
         tokens=tuple(_token(text) for text in words["tokens"]),

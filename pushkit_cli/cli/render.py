@@ -124,16 +124,8 @@ class Terminal:
     def failed(self, kind: str, message: str, hint: str | None, code: ExitCode) -> int:
         """Say what went wrong, and what to do, and give the exit code back."""
         if self.as_json:
-            error = {
-                "v": 1,
-                "event": "error",
-                "kind": kind,
-                "message": message,
-                "hint": hint,
-                "exit": int(code),
-            }
             with suppress(OSError):  # a full disk under stdout: stderr says it all the same
-                self.object(error)
+                self.object(error_object(kind, message, hint, code))
         self._labelled("error", "red", message)
         if hint is not None:
             self._labelled("hint", "yellow", hint)
@@ -188,6 +180,18 @@ class Terminal:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
+
+
+def error_object(kind: str, message: str, hint: str | None, code: ExitCode) -> dict[str, Any]:
+    """A failure as the object of the contract."""
+    return {
+        "v": 1,
+        "event": "error",
+        "kind": kind,
+        "message": message,
+        "hint": hint,
+        "exit": int(code),
+    }
 
 
 def write_whole(place: int, data: bytes) -> None:

@@ -12,25 +12,30 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pushkit_cli.cli import stream
-from pushkit_cli.cli.render import Terminal, write_whole
+from pushkit_cli.cli.render import Terminal, error_object, write_whole
 from pushkit_cli.cli.text import to_json
 from pushkit_cli.engine.objects import closed, dropped
 from pushkit_cli.engine.telling import Gap, Line, Spool
-from pushkit_cli.errors import StoreError
+from pushkit_cli.errors import PushkitError, StoreError
 
 if TYPE_CHECKING:
     from pushkit_cli.engine.objects import Happened
 
 
 class Teller:
-    """Writes every event to each place that was asked for; use it as a context manager."""
+    """Writes every event to each place that was asked for; use it as a context manager.
 
-    def __init__(self, terminal: Terminal, events: Path | None) -> None:
+    With a command `inside`, stdout is the command's: objects go to the file alone, and lines to
+    stderr where somebody wants to know more.
+    """
+
+    def __init__(self, terminal: Terminal, events: Path | None, *, inside: bool = False) -> None:
         self._terminal = terminal
+        self._inside = inside
         self._record = None if events is None else _Record(events)
         self._screen: Spool
         self._stack = ExitStack()
-        self._last: dict[str, Any] = {}
+        self._seq = 0
         self._push_id: str | None = None
 
     def __enter__(self) -> Self:
@@ -47,11 +52,16 @@ class Teller:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._inside and isinstance(error, PushkitError):
+            with suppress(StoreError):  # that the file is full has been said
+                said = error_object(error.kind, error.message, error.hint, error.exit_code)
+                self.object(said)
         self._stack.close()
 
     def tell(self, happened: "Happened") -> None:
         """One event, wherever it is wanted. Raises StoreError where it cannot be written."""
-        self._last = event = happened.to_json()
+        event = happened.to_json()
+        self._seq = happened.seq
         if self._record is not None:
             self._record.event(to_json(event), happened.seq)
         line = self._line(event)
@@ -60,7 +70,7 @@ class Teller:
 
     def object(self, value: dict[str, Any]) -> None:
         """An object of the contract that no reader may miss, for those who read NDJSON."""
-        self._last = value
+        self._seq = value.get("seq", self._seq)
         if self._record is not None:
             self._record.put(to_json(value))
         if self._terminal.as_json:
@@ -71,22 +81,29 @@ class Teller:
         self._screen.put(Line(write=self._terminal.say, text=text))
 
     def closed(self) -> None:
-        """The last object: nothing follows."""
-        self.object(closed(self._last["seq"]))
-        self.say("Stopped.")
+        """Nothing happens any more; only a verdict may follow."""
+        self.object(closed(self._seq))
+        if not self._inside:
+            self.say("Stopped.")
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event."""
+        return self._seq
 
     def _line(self, event: dict[str, Any]) -> Line:
         if self._terminal.as_json:
             return Line(write=self._terminal.data, text=to_json(event))
         lines = stream.lines(event, self._terminal, alone=self._is_alone(event))
-        return Line(write=self._terminal.data, text="\n".join(lines))
+        write = self._terminal.detail if self._inside else self._terminal.data
+        return Line(write=write, text="\n".join(lines))
 
     def _is_alone(self, event: dict[str, Any]) -> bool:
         """Whether an event stands below another push than its own: an app may take its time."""
         if event["event"] == "push":
             self._push_id = event["id"]
             return False
-        return event["push_id"] != self._push_id
+        return bool(event["push_id"] != self._push_id)
 
     def _leave(self) -> None:
         try:

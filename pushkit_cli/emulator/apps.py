@@ -66,6 +66,11 @@ class Apps:
             heapq.heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether some app has not returned yet."""
+        return bool(self._busy)
+
     # A push
 
     def deliver(

@@ -113,6 +113,11 @@ class World:
         """When to send Tick, in Unix seconds."""
         return self._apps.deadline()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether some app has a push in hand that it has not returned from."""
+        return self._apps.is_busy
+
     # A push
 
     def _requested(self, event: Requested, now: float, new_id: NewId) -> Iterator[Effect]:

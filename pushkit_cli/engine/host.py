@@ -11,11 +11,16 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
+from pushkit_cli.errors import ExitCode
+
 if TYPE_CHECKING:
     import asyncio
     from types import FrameType
 
 _FILES_OF_OURS = 60
+
+
+Signal = signal.Signals
 
 
 def now() -> float:
@@ -61,14 +66,33 @@ def raise_on_sigterm() -> None:
 @contextmanager
 def stop_signals(loop: "asyncio.AbstractEventLoop", stop: Callable[[], None]) -> Iterator[None]:
     """Call `stop` in the loop when the process is asked to end."""
+    with heard_signals(loop, lambda _: stop()):
+        yield
+
+
+@contextmanager
+def heard_signals(
+    loop: "asyncio.AbstractEventLoop", heard: Callable[[Signal], None]
+) -> Iterator[None]:
+    """Call `heard` in the loop with the signal that asks the process to end.
+
+    Afterwards they do what they did before, so that a late one does not leave a mess behind.
+    """
     wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in wanted}
     for number in wanted:
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, heard, number)
     try:
         yield
     finally:
         for number in wanted:
             loop.remove_signal_handler(number)
+            signal.signal(number, before[number] or signal.SIG_DFL)
+
+
+def code_of(number: Signal) -> ExitCode:
+    """The exit code of who was stopped by a signal; a terminal that is gone terminates as well."""
+    return ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
 
 
 def kill_group(leader: int) -> None:

@@ -6,7 +6,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +88,13 @@ class Running:
     stop: Callable[[], None]
 
 
+Beside = Callable[[Stage, dict[str, Any], asyncio.Event], Awaitable[None]]
+"""What runs beside a listener that is ready, and ends it by returning.
+
+It is given the stage, the ready object, and what is set when the listener has to end.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Identity:
     """Who a listener is: its home, and the credentials in it."""
@@ -103,10 +110,16 @@ class _Identity:
 
 
 def run(
-    options: Options, *, started: Callable[[Running], None], tell: Tell, signals: bool = True
+    options: Options,
+    *,
+    started: Callable[[Running], None],
+    tell: Tell,
+    signals: bool = True,
+    beside: Beside | None = None,
 ) -> None:
     """Listen until `Running.stop` is called or, with `signals`, SIGINT or SIGTERM comes.
 
+    With `beside` signals are its business, and when it returns the listener ends.
     Raises ConfigError and its kin where the listener cannot start or go on.
     """
     authorities = local.given_authorities(options.client_authorities)
@@ -146,13 +159,13 @@ def run(
             stage.apply([Started(), *_set_up(options, identity, stage.world.state)])
         except ValueError as error:
             raise UsageError(str(error), hint="check --token and --device") from error
-        asyncio.run(_serve(options, stage, identity, started, signals=signals))
+        asyncio.run(_serve(options, stage, identity, started, signals=signals, beside=beside))
         if stage.failure is not None:
             raise stage.failure
 
 
 @contextmanager
-def running(options: Options, tell: Tell) -> Iterator[Running]:
+def running(options: Options, tell: Tell, *, beside: Beside | None = None) -> Iterator[Running]:
     """A listener in a thread of its own, stopped at the end of the block."""
     up: list[Running] = []
     failed: list[BaseException] = []
@@ -164,7 +177,7 @@ def running(options: Options, tell: Tell) -> Iterator[Running]:
 
     def body() -> None:
         try:
-            run(options, started=started, tell=tell, signals=False)
+            run(options, started=started, tell=tell, signals=False, beside=beside)
         except BaseException as error:  # raised again in the caller's thread
             failed.append(error)
         finally:
@@ -249,9 +262,12 @@ async def _serve(
     started: Callable[[Running], None],
     *,
     signals: bool,
+    beside: Beside | None,
 ) -> None:
     async with AsyncExitStack() as commands:  # they are answered until the last push was
-        await _serve_pushes(options, stage, identity, started, commands, signals=signals)
+        await _serve_pushes(
+            options, stage, identity, started, commands, signals=signals, beside=beside
+        )
 
 
 async def _serve_pushes(
@@ -262,6 +278,7 @@ async def _serve_pushes(
     commands: AsyncExitStack,
     *,
     signals: bool,
+    beside: Beside | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
@@ -297,7 +314,7 @@ async def _serve_pushes(
             for path in files:
                 stack.callback(remove, path)
             publish()
-            if signals:
+            if signals and beside is None:
                 stack.enter_context(host.stop_signals(loop, done.set))
 
             def stop() -> None:
@@ -306,7 +323,7 @@ async def _serve_pushes(
 
             exposed = options.host is not None and not is_loopback(options.host)
             started(Running(ready=said, stop=stop, exposed=exposed))
-            await done.wait()
+            await (done.wait() if beside is None else beside(stage, said, done))
     finally:
         await server.stop(grace=_GRACE_S, goaway=goodbye("Shutdown", options.policy))
         await stage.app.stop()

@@ -52,5 +52,5 @@ def dropped(seq: int, count: int) -> dict[str, Any]:
 
 
 def closed(seq: int) -> dict[str, Any]:
-    """The last object of a listener: nothing follows."""
+    """The last event of a listener: nothing follows but a verdict, where there is one."""
     return stamp({"event": "closed"}, seq=seq, at_ms=int(host.now() * 1000))

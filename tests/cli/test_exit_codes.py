@@ -79,6 +79,8 @@ CASES: Mapping[ExitCode, Case] = {
     ExitCode.EXPECTATION: _one_too_many,
     ExitCode.UNKNOWN: _unanswered,
     ExitCode.TIMEOUT: lambda _: pushkit("ready", "--timeout", "50ms"),
+    ExitCode.CANNOT_RUN: lambda _: pushkit("listen", "--", "/dev/null"),
+    ExitCode.NOT_FOUND: lambda _: pushkit("listen", "--", "no-such-program-anywhere"),
     ExitCode.INTERRUPTED: lambda tmp: _stopped(tmp, signal.SIGINT),
     ExitCode.TERMINATED: lambda tmp: _stopped(tmp, signal.SIGTERM),
 }

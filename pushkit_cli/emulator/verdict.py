@@ -1,0 +1,352 @@
+"""Whether a run was as it was expected to be: a fold over its events, and how it ended. Pure.
+
+Events are looked at as the objects of the contract, in their order, those of this run alone.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pushkit_cli.apns.push import PushType
+from pushkit_cli.emulator.selector import (
+    PUSH,
+    Condition,
+    Count,
+    What,
+    read_condition,
+    read_expectation,
+    read_what,
+)
+from pushkit_cli.errors import ExitCode, UsageError
+from pushkit_cli.phone.events import Happening
+
+KEPT = 100
+"""Events and pushes that a verdict names at most; of more it has the number."""
+_NOTED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRule:
+    """What an app or its sender may not let happen, as the event that says it did.
+
+    `reason` `None`: whatever the event's is. `excused_by`: an --expect that is met and names one of
+    these events says that it was meant to happen.
+    """
+
+    event: Happening
+    text: str
+    reason: str | None = None
+    excused_by: tuple[Happening, ...]
+
+    def is_broken_by(self, event: Mapping[str, Any]) -> bool:
+        """Whether an event says so."""
+        return event["event"] == self.event and self.reason in (None, event["reason"])
+
+
+DEVICE_RULES = (
+    DeviceRule(
+        event=Happening.TERMINATED,
+        text="an app lives on after every push: it reports a call for each VoIP push",
+        excused_by=(Happening.TERMINATED,),
+    ),
+    DeviceRule(
+        event=Happening.VOIP_STOPPED,
+        text="an app does not fail so often that VoIP pushes stop",
+        excused_by=(Happening.VOIP_STOPPED,),
+    ),
+    DeviceRule(
+        event=Happening.DISCARDED,
+        reason="voip-stopped",
+        text="no VoIP push is withheld from an app that failed before",
+        excused_by=(Happening.DISCARDED, Happening.VOIP_STOPPED),
+    ),
+)
+"""Every device rule there is. All else that a device tells is no failure unless it is expected not
+to be: warnings (a completion that is missing among them), refused reports, spent budgets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """WHAT[@DEVICE]=COUNT."""
+
+    what: What
+    count: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """TYPE:PATH[=VALUE]: what must hold of every accepted push of a type."""
+
+    text: str
+    what: What
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """By what a run is judged."""
+
+    expectations: tuple[Expectation, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+
+
+def read_terms(expectations: Iterable[str], requirements: Iterable[str]) -> Terms:
+    """Read what was said. Raises UsageError."""
+    read = (read_expectation(text) for text in expectations)
+    return Terms(
+        expectations=tuple(Expectation(what=what, count=count) for what, count in read),
+        requirements=tuple(_requirement(text) for text in requirements),
+    )
+
+
+def _requirement(text: str) -> Requirement:
+    kind, colon, path = text.partition(":")
+    if not colon or kind not in [*PushType]:
+        raise UsageError(
+            f"{text} is not TYPE:PATH[=VALUE]",
+            hint=f"voip:headers.apns-expiration=0; TYPE is one of {', '.join(PushType)}",
+        )
+    return Requirement(text=text, what=read_what(kind), condition=read_condition(path))
+
+
+class By(StrEnum):
+    """What decided the exit code."""
+
+    SIGNAL = "signal"
+    CHILD = "child"
+    TIMEOUT = "timeout"
+    EXPECTATION = "expectation"
+    DEVICE_RULE = "device-rule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run came to its end.
+
+    `child_exit`: with what the command left, 128 and the signal's number where it died of one;
+    `None` where there was no command, or it was we who ended it. `signalled`: the code of the
+    signal that interrupted a command. `timed_out`: the command's time was up.
+    """
+
+    child_exit: int | None = None
+    signalled: ExitCode | None = None
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """An expectation and what came of it; `detail` says what else may be the matter."""
+
+    what: str
+    count: str
+    got: int
+    met: bool
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Required:
+    """A requirement, and how many pushes it was asked of; `pushes` are ids of those that failed."""
+
+    text: str
+    checked: int
+    failed: int
+    pushes: tuple[str, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether every push was as it must be."""
+        return not self.failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a run. `broken` are events, the first KEPT of `broken_total`.
+
+    `noted` are the last events that may say why something is missing.
+    """
+
+    exit: int
+    by: By | None
+    child_exit: int | None
+    expectations: tuple[Counted, ...]
+    requirements: tuple[Required, ...]
+    broken: tuple[Mapping[str, Any], ...]
+    broken_total: int
+    noted: tuple[Mapping[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the contract, but for `v`, `seq` and `at`."""
+        return {
+            "event": "verdict",
+            "exit": self.exit,
+            "by": self.by,
+            "child_exit": self.child_exit,
+            "expectations": [
+                {"what": one.what, "count": one.count, "got": one.got, "met": one.met}
+                for one in self.expectations
+            ],
+            "requirements": [
+                {
+                    "require": one.text,
+                    "checked": one.checked,
+                    "failed": one.failed,
+                    "met": one.met,
+                    "pushes": list(one.pushes),
+                }
+                for one in self.requirements
+            ],
+            "broken": [dict(event) for event in self.broken],
+            "broken_total": self.broken_total,
+        }
+
+
+@dataclass(slots=True)
+class _Asked:
+    checked: int = 0
+    failed: int = 0
+    pushes: list[str] = field(default_factory=list)
+
+
+class Judge:
+    """Sees every event of a run; what it keeps does not grow with their number."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self._got = [0] * len(terms.expectations)
+        self._asked = [_Asked() for _ in terms.requirements]
+        self._broken: dict[_Kind, _Broken] = {}
+        self._noted: deque[Mapping[str, Any]] = deque(maxlen=_NOTED)
+
+    def see(self, event: Mapping[str, Any]) -> None:
+        """Take one event."""
+        for place, expected in enumerate(self.terms.expectations):
+            self._got[place] += expected.what.matches(event)
+        for required, asked in zip(self.terms.requirements, self._asked, strict=True):
+            if required.what.matches(event):
+                asked.checked += 1
+                if not required.condition.holds(event):
+                    asked.failed += 1
+                    if len(asked.pushes) < KEPT:
+                        asked.pushes.append(event["id"])
+        for rule in DEVICE_RULES:
+            if rule.is_broken_by(event):
+                kind = (rule, event["device"], event["type"])
+                self._broken.setdefault(kind, _Broken()).add(event)
+        if _says_why(event):
+            self._noted.append(event)
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether there is too much of something, and always will be."""
+        pairs = zip(self.terms.expectations, self._got, strict=True)
+        return any(expected.count.is_exceeded(got) for expected, got in pairs)
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether nothing is missing."""
+        pairs = zip(self.terms.expectations, self._got, strict=True)
+        return all(got >= expected.count.least for expected, got in pairs)
+
+    @property
+    def waits_for_more(self) -> bool:
+        """Whether having enough says anything: where none is enough, nothing ever does."""
+        counts = [expected.count for expected in self.terms.expectations]
+        return bool(counts) and all(count.least > 0 for count in counts)
+
+    def verdict(self, ending: Ending, *, devices: Iterable[str]) -> Verdict:
+        """Judge what was seen; `devices` are the names of those there are."""
+        names = list(devices)
+        counted = tuple(
+            Counted(
+                what=expected.what.text,
+                count=str(expected.count),
+                got=got,
+                met=expected.count.allows(got),
+                detail=_unknown_device(expected.what, names),
+            )
+            for expected, got in zip(self.terms.expectations, self._got, strict=True)
+        )
+        required = tuple(
+            Required(
+                text=one.text, checked=asked.checked, failed=asked.failed, pushes=(*asked.pushes,)
+            )
+            for one, asked in zip(self.terms.requirements, self._asked, strict=True)
+        )
+        unexcused = [found for kind, found in self._broken.items() if not self._is_excused(kind)]
+        broken = sorted(
+            (e for found in unexcused for e in found.first), key=lambda e: int(e["seq"])
+        )
+        total = sum(found.number for found in unexcused)
+        is_met = all(one.met for one in counted) and all(one.met for one in required)
+        code, by = decide(ending, is_met=is_met, is_broken=total > 0)
+        return Verdict(
+            exit=code,
+            by=by,
+            child_exit=ending.child_exit,
+            expectations=counted,
+            requirements=required,
+            broken=tuple(broken[:KEPT]),
+            broken_total=total,
+            noted=tuple(self._noted),
+        )
+
+    def _is_excused(self, kind: "_Kind") -> bool:
+        rule, device, push_type = kind
+        return any(
+            got > 0
+            and expected.count.allows(got)
+            and expected.what.event in rule.excused_by
+            and expected.what.device in (None, device)
+            and expected.what.type in (None, push_type)
+            for expected, got in zip(self.terms.expectations, self._got, strict=True)
+        )
+
+
+_Kind = tuple[DeviceRule, str | None, str | None]
+"""A rule, and the device and the push type it was broken for."""
+
+
+@dataclass(slots=True)
+class _Broken:
+    number: int = 0
+    first: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        self.number += 1
+        if len(self.first) < KEPT:
+            self.first.append(event)
+
+
+def decide(ending: Ending, *, is_met: bool, is_broken: bool) -> tuple[int, By | None]:
+    """The exit code, and what decided it; the first that holds."""
+    if ending.signalled is not None:
+        return ending.signalled, By.SIGNAL
+    if ending.child_exit:
+        return ending.child_exit, By.CHILD
+    if ending.timed_out:
+        return ExitCode.TIMEOUT, By.TIMEOUT
+    if not is_met:
+        return ExitCode.EXPECTATION, By.EXPECTATION
+    if is_broken:
+        return ExitCode.EXPECTATION, By.DEVICE_RULE
+    return ExitCode.DONE, None
+
+
+_WHYS = frozenset(
+    {Happening.TERMINATED, Happening.VOIP_STOPPED, Happening.DISCARDED, Happening.CALL_REFUSED,
+     Happening.WARNING}
+)  # fmt: skip
+
+
+def _says_why(event: Mapping[str, Any]) -> bool:
+    """Whether an event may be the reason why another never came."""
+    return event["event"] in _WHYS or (event["event"] == PUSH and event["status"] != 200)
+
+
+def _unknown_device(what: What, names: list[str]) -> str | None:
+    if what.device is None or what.device in names:
+        return None
+    return f"no device is called {what.device}: there are {', '.join(names)}"
