@@ -24,11 +24,13 @@ _NEXT = {
     "apns": "errors",
     "wire": "apns",
     "phone": "apns",
+    "pushkit": "phone apns",
+    "callkit": "pushkit",
     "metrics": "apns",
     "store": "apns",
     "emulator": "phone apns",
     "net": "wire",
-    "engine": "net store emulator",
+    "engine": "net store emulator pushkit callkit",
     "testing": "engine",
 }
 ROOT_MODULE = "__init__"
@@ -50,7 +52,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 
 # What may be used where: a module, and the files (by the head of their path) that may import it
 
-PURE = frozenset({"apns", "wire", "phone", "emulator", "metrics"})
+PURE = frozenset({"apns", "wire", "phone", "emulator", "metrics", "pushkit", "callkit"})
 IMPURE_MODULES = frozenset({
     "os", "pathlib", "socket", "ssl", "asyncio", "time", "random", "secrets", "sqlite3", "sys",
     "subprocess", "threading", "logging", "tempfile", "shutil", "select", "selectors", "signal",

@@ -19,6 +19,8 @@ _LABELS: Mapping[str, str] = {
     "call-refused": "refused",
     "warning": "warning",
 }
+_SAID_LINES = 10
+"""Of what an app under test writes, so many lines go to the screen."""
 
 
 def lines(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool = False) -> Iterator[str]:
@@ -73,6 +75,9 @@ def _device(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
     name, detail = event["event"], event["detail"]
     if name == "delivered" and detail is None:
         return  # what the device then did says it
+    if name == "hook" and event["reason"] == "output":
+        yield from _written(detail, terminal)
+        return
     if name == "terminated":
         yield _told(f"KILLED {event['reason']}: {detail}", "KILLED", terminal)
         yield f"{_INDENT}Apple answers 200 all the same: your server cannot see this."
@@ -94,6 +99,14 @@ def _hook(detail: str, terminal: "Terminal") -> Iterator[str]:
     yield _told(f"hook: {told}{stderr}", "hook", terminal)
     for line in written[-_HOOK_LINES:]:
         yield f"{_INDENT}| {terminal.show(line, limit=max(terminal.width - len(_INDENT) - 16, 20))}"
+
+
+def _written(text: str, terminal: "Terminal") -> Iterator[str]:
+    """What an app under test wrote, each line marked as its own."""
+    said = text.splitlines()
+    yield from (_told(f"app: {line}", None, terminal) for line in said[:_SAID_LINES])
+    if len(said) > _SAID_LINES:
+        yield f"{_INDENT}app: and {len(said) - _SAID_LINES} lines more (--events FILE)"
 
 
 def _told(text: str, label: str | None, terminal: "Terminal") -> str:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from pushkit_cli.apns.facts import Basis
 from pushkit_cli.apns.push import PushType
-from pushkit_cli.emulator.moves import EndCall
+from pushkit_cli.emulator.moves import EndApp, EndCall, Inject
 from pushkit_cli.emulator.state import Handling
+from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.events import DeviceEvent, Happening
 
 
@@ -20,6 +21,22 @@ def about(handling: Handling) -> DeviceEvent:
         apns_id=handling.apns_id,
         call_id=handling.call_id,
     )
+
+
+def about_injected(event: Inject) -> DeviceEvent:
+    """A payload that no push carried as the start of an event about it."""
+    return DeviceEvent(
+        event=Happening.DELIVERED,
+        push_id=None,
+        device=event.device,
+        app=event.bundle_id,
+        type=PushType.voip,
+    )
+
+
+def end(app: AppState) -> EndApp:
+    """What ends the process of an app."""
+    return EndApp(device=app.device, bundle_id=app.bundle_id, environment=app.environment)
 
 
 def about_call(order: EndCall) -> DeviceEvent:

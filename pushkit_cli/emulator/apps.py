@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from pushkit_cli.apns.payload import Parsed
-from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.apns.push import Environment, Push, PushType
 from pushkit_cli.apns.rules import Accepted
 from pushkit_cli.emulator import app_events
 from pushkit_cli.emulator.moves import (
     AppCrashed,
+    AppDesires,
+    AppEnded,
+    AppInput,
     AppNoted,
     AppReported,
     AppReturned,
@@ -19,6 +22,7 @@ from pushkit_cli.emulator.moves import (
     Effect,
     Emit,
     EndCall,
+    Inject,
     KillApp,
     NewId,
     SetCondition,
@@ -77,8 +81,6 @@ class Apps:
         self, seen: PushEvent, verdict: Accepted, issued: DeviceToken, now: float, new_id: NewId
     ) -> Iterator[Effect]:
         """Hand an accepted push to its device."""
-        app = self._app(issued.device, issued.bundle_id, issued.environment)
-        phone = self._state.device(issued.device)
         of = DeviceEvent(
             event=Happening.DELIVERED,
             push_id=seen.id,
@@ -89,16 +91,28 @@ class Apps:
         )
         read = seen.request.json
         payload = read.value if isinstance(read, Parsed) else None
-        to = Receiver(
+        app = self._app(issued.device, issued.bundle_id, issued.environment)
+        outcome = device.deliver(of, verdict.push, payload, self._receiver(app, now))
+        yield from self._hand(of, outcome, payload, app, now, new_id)
+
+    def inject(self, event: Inject, now: float, new_id: NewId) -> Iterator[Effect]:
+        """Hand an app a VoIP payload that no push of that type carried; its duty is the same."""
+        of = app_events.about_injected(event)
+        app = self._app(event.device, event.bundle_id, event.environment)
+        push = Push(token="", payload=b"", push_type=of.type)
+        outcome = device.deliver(of, push, event.payload, self._receiver(app, now))
+        yield from self._hand(of, outcome, event.payload, app, now, new_id)
+
+    def _receiver(self, app: AppState, now: float) -> Receiver:
+        phone = self._state.device(app.device)
+        return Receiver(
             os="" if phone is None else phone.os,
-            condition=self._condition(issued.device),
+            condition=self._condition(app.device),
             app=app,
             day=int(now // _DAY_S),
             ringing=self._calls(app, now),
             policy=self._policy,
         )
-        outcome = device.deliver(of, verdict.push, payload, to)
-        yield from self._hand(of, outcome, payload, app, now, new_id)
 
     def _hand(
         self,
@@ -149,11 +163,7 @@ class Apps:
 
     # The app
 
-    def step(
-        self,
-        event: AppReported | AppReturned | AppCrashed | AppNoted | Tick | Started,
-        now: float,
-    ) -> Iterator[Effect]:
+    def step(self, event: AppInput, now: float) -> Iterator[Effect]:
         """What an app did, or did not do in time."""
         match event:
             case AppReported():
@@ -164,6 +174,8 @@ class Apps:
                 yield from self._crashed(event, now)
             case AppNoted(event=noted):
                 yield Emit(event=noted)
+            case AppDesires() | AppEnded():
+                yield from self._otherwise(event)
             case Tick():
                 yield from self._overdue(now)
             case Started():
@@ -199,6 +211,17 @@ class Apps:
         yield self._done(handling)
         yield from self._kill(handling, calls.crashed(app_events.about(handling), event.how))
 
+    def _otherwise(self, event: AppDesires | AppEnded) -> Iterator[Effect]:
+        """What an app says of itself between pushes; a push that has come launches it again."""
+        app = before = self._app(event.device, event.bundle_id, event.environment)
+        if isinstance(event, AppDesires):
+            app = replace(app, desired=event.types)
+        elif app.key not in self._busy:
+            app = replace(app, running=False)
+            self._ringing.pop(app.key, None)
+        if app != before:
+            yield self._state.put(app)
+
     def _overdue(self, now: float) -> Iterator[Effect]:
         while (deadline := self.deadline()) is not None and deadline <= now:
             handling = self._state.handling(heapq.heappop(self._deadlines)[1])
@@ -231,16 +254,17 @@ class Apps:
             yield self._done(handling)
             yield Emit(event=app_events.interrupted(handling))
         for app in self._state.all_of(AppState):
-            if app.running:
-                yield self._state.put(replace(app, running=False))
+            if app.running or app.desired is not None:
+                yield self._state.put(replace(app, running=False, desired=None))
 
     def stop(self, device_name: str, bundle_id: str) -> Iterator[Effect]:
         """What runs of an app ends, in both environments, and nobody is to blame."""
         for environment in Environment:
             app = self._app(device_name, bundle_id, environment)
+            yield from self._drop_all(app)
             if app.running:
                 yield self._state.put(replace(app, running=False))
-            yield from self._drop_all(app)
+                yield app_events.end(app)
 
     def forget(self, device_name: str, bundle_id: str) -> Iterator[Effect]:
         """An app was removed or installed anew: it stops, and its failures are forgotten."""
@@ -282,7 +306,8 @@ class Apps:
             report, of, condition=self._condition(handling.device), ringing=ringing
         )
         if error is None:
-            said = calls.reported(of, after_s=now - handling.at, handle=handling.handle)
+            handle = report.handle or handling.handle
+            said = calls.reported(of, after_s=now - handling.at, handle=handle)
         else:
             said = calls.refused(of, error)
         yield Emit(event=said)
@@ -320,6 +345,7 @@ class Apps:
         yield self._state.put(app)
         yield Emit(event=calls.with_strike(end, app, self._policy) if voip else end)
         yield from self._drop_all(app)
+        yield app_events.end(app)
         if voip and app.strikes == self._policy.strikes:
             yield Emit(event=calls.stopped(app_events.about(handling), self._policy))
 

@@ -79,6 +79,38 @@ class AppNoted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppDesires:
+    """The types that an app's registries ask for from now on; other PushKit pushes never come."""
+
+    device: str
+    bundle_id: str
+    environment: Environment
+    types: tuple[PushType, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppEnded:
+    """The app's process ended while it was busy with nothing; nobody is to blame."""
+
+    device: str
+    bundle_id: str
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inject:
+    """A VoIP payload that did not cross APNs as one: a notification service extension found it.
+
+    Mirrors `CXProvider.reportNewIncomingVoIPPushPayload(_:completion:)`.
+    """
+
+    device: str
+    bundle_id: str
+    environment: Environment
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetCondition:
     """A device is so from now on; `words` are those of the phone's conditions."""
 
@@ -196,19 +228,21 @@ class Tick:
     """The deadline has come."""
 
 
+AppInput = (
+    AppReported | AppReturned | AppCrashed | AppNoted | AppDesires | AppEnded | Tick | Started
+)
+"""What comes from an app or from the time it takes."""
+
 Input = (
     Connected
     | Requested
     | Disconnected
-    | AppReported
-    | AppReturned
-    | AppCrashed
-    | AppNoted
+    | AppInput
+    | Inject
     | SetCondition
     | EndCall
     | Kill
     | Reset
-    | Started
     | Register
     | Revoke
     | Install
@@ -217,7 +251,6 @@ Input = (
     | RotateToken
     | Uninstall
     | Reinstall
-    | Tick
 )
 
 # Effects
@@ -274,7 +307,27 @@ class KillApp:
     handling: str
 
 
-Effect = Put | Perform | Emit | CallApp | TellApp | KillApp
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndApp:
+    """An app does not run any more: end what there is of its process, busy or not."""
+
+    device: str
+    bundle_id: str
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellToken:
+    """An app that may be running has another token; `token` `None`: the one it had has ended."""
+
+    device: str
+    bundle_id: str
+    environment: Environment
+    type: PushType
+    token: str | None
+
+
+Effect = Put | Perform | Emit | CallApp | TellApp | KillApp | EndApp | TellToken
 
 NewId = Callable[[], str]
 """Makes 128 random bits as 32 lower-case hexadecimal digits."""

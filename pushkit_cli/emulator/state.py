@@ -1,6 +1,6 @@
 """What the emulator remembers, record by record, and each record as a row of a database. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -148,12 +148,13 @@ _KINDS: Mapping[str, type[Record]] = {
     "app-state": AppState,
     "handling": Handling,
 }
-_TYPED = {
+_TYPED: Mapping[str, Callable[[Any], Any]] = {
     "type": PushType,
     "environment": Environment,
     "state": TokenState,
     "lock": Lock,
     "topics": tuple,
+    "desired": lambda types: tuple(PushType(one) for one in types),
 }
 
 

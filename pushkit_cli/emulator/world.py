@@ -21,6 +21,8 @@ from pushkit_cli.emulator.gateway import Gateway
 from pushkit_cli.emulator.link import Link
 from pushkit_cli.emulator.moves import (
     AppCrashed,
+    AppDesires,
+    AppEnded,
     AppNoted,
     AppReported,
     AppReturned,
@@ -30,6 +32,7 @@ from pushkit_cli.emulator.moves import (
     Emit,
     EndCall,
     EndToken,
+    Inject,
     Input,
     Install,
     Kill,
@@ -44,6 +47,7 @@ from pushkit_cli.emulator.moves import (
     SetCondition,
     SetToken,
     Started,
+    TellToken,
     Tick,
     Uninstall,
 )
@@ -54,6 +58,7 @@ from pushkit_cli.emulator.state import (
     State,
 )
 from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.events import DeviceEvent, Happening
 from pushkit_cli.phone.policy import DevicePolicy
 
 
@@ -92,8 +97,13 @@ class World:
             case Disconnected(connection=connection):
                 self._links.pop(connection, None)
                 return ()
-            case AppReported() | AppReturned() | AppCrashed() | AppNoted() | Tick() | Started():
+            case (
+                AppReported() | AppReturned() | AppCrashed() | AppNoted() | AppDesires()
+                | AppEnded() | Tick() | Started()
+            ):  # fmt: skip
                 return tuple(self._apps.step(event, now))
+            case Inject():
+                return tuple(self._apps.inject(event, now, new_id))
             case SetCondition() | EndCall() | Kill() | Reset():
                 return tuple(self._device(event))
             case EndToken() | RotateToken() | Uninstall() | Reinstall():
@@ -197,6 +207,8 @@ class World:
         yield from self._change(changed)
         for one in events:
             yield Emit(event=one)
+            if isinstance(event, EndToken | RotateToken):
+                yield _told(event, one)
         if isinstance(event, Uninstall | Reinstall):
             yield from self._apps.forget(event.device, event.bundle_id)
 
@@ -206,6 +218,16 @@ class World:
                 yield self.state.drop(self.state.records[key])
             else:
                 yield self.state.put(record)
+
+
+def _told(event: EndToken | RotateToken, said: DeviceEvent) -> TellToken:
+    return TellToken(
+        device=event.device,
+        bundle_id=event.bundle_id,
+        environment=event.environment,
+        type=event.type,
+        token=said.token if said.event is Happening.TOKEN_UPDATED else None,
+    )
 
 
 def _answer(verdict: Verdict, seen: PushEvent) -> Response:

@@ -4,15 +4,17 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.moves import (
     AppCrashed,
     AppReturned,
     CallApp,
+    EndApp,
     Input,
     TellApp,
+    TellToken,
 )
 from pushkit_cli.engine.clock import Alarm, Clock
 from pushkit_cli.phone.calls import Report
@@ -38,6 +40,14 @@ class AppHost(Protocol):
 
     async def stop(self) -> None:
         """The listener ends: leave nothing behind."""
+
+
+@runtime_checkable
+class Resident(AppHost, Protocol):
+    """A host whose apps stay in memory between pushes, so that they hear what else happens."""
+
+    def hear(self, change: EndApp | TellToken) -> None:
+        """An app does not run any more, or has another token."""
 
 
 def key_of(call: CallApp) -> AppKey:

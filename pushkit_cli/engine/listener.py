@@ -137,12 +137,13 @@ def run(
         stack.callback(database.close)
         said: dict[str, Any] = {}
         secret_file = under_test.secret_file(options.app, home)
+        world = _world(options, home, database)
         stage = Stage(
-            _world(options, home, database),
+            world,
             database,
             tell,
             clock=ManualClock() if options.is_clock_manual else SystemClock(),
-            app=under_test.factory(options.app, secret_file=secret_file, facts=said),
+            app=under_test.factory(options.app, world.state, secret_file=secret_file, facts=said),
         )
         trust = local.ensure_trust(home, _names(options))
         identity = _Identity(

@@ -18,18 +18,20 @@ from pushkit_cli.emulator.moves import (
     Disconnected,
     Effect,
     Emit,
+    EndApp,
     Input,
     KillApp,
     Perform,
     Put,
     Requested,
     TellApp,
+    TellToken,
     Tick,
 )
 from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine import host
-from pushkit_cli.engine.app_host import AppHost, Feed, GoodApp
+from pushkit_cli.engine.app_host import AppHost, Feed, GoodApp, Resident
 from pushkit_cli.engine.clock import Alarm, Clock, ManualClock, SystemClock
 from pushkit_cli.engine.objects import Happened
 from pushkit_cli.store.emulator_db import EmulatorDb, Entry
@@ -209,6 +211,9 @@ class Stage:
                 self.app.tell(effect)
             case KillApp(handling=handling):
                 self.app.kill(handling)
+            case EndApp() | TellToken():
+                if isinstance(self.app, Resident):
+                    self.app.hear(effect)
 
 
 def _entry(one: Happened) -> Entry:

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pushkit_cli.apns.push import PushType
+from pushkit_cli.emulator.state import State
 from pushkit_cli.engine import hooks
 from pushkit_cli.engine.app_host import AppHost, BadApp, Feed, GoodApp, Manner
+from pushkit_cli.engine.app_launch import look
+from pushkit_cli.engine.app_module import app_module
+from pushkit_cli.engine.app_process import AppSpec
 from pushkit_cli.engine.child_env import child_environment
 from pushkit_cli.engine.clock import Clock
 from pushkit_cli.engine.outside import OutsideApp
@@ -46,11 +50,13 @@ class Forwarded:
     variables: Mapping[str, str]
 
 
-UnderTest = Builtin | Hook | Forwarded
+UnderTest = Builtin | Hook | Forwarded | AppSpec
 
 
-def factory(app: UnderTest, *, secret_file: Path | None, facts: Mapping[str, Any]) -> Factory:
-    """Who plays it. `facts` is the ready object, once there is one.
+def factory(
+    app: UnderTest, state: State, *, secret_file: Path | None, facts: Mapping[str, Any]
+) -> Factory:
+    """Who plays it in a world of this state. `facts` is the ready object, once there is one.
 
     Raises ConfigError where that cannot work, so that it is known before the listener is ready.
     """
@@ -65,6 +71,9 @@ def factory(app: UnderTest, *, secret_file: Path | None, facts: Mapping[str, Any
             hooks.check(command, environment)
             run = hooks.Hooks(command, environment, facts)
             return lambda feed, _: OutsideApp(feed, run.handle, run.close, seats=hooks.SEATS)
+        case AppSpec():
+            look(app)
+            return app_module(app, state)
         case Forwarded():
             return _forwarding(app, secret_file)
 

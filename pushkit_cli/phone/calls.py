@@ -48,10 +48,12 @@ class EndedReason(StrEnum):
 class Report:
     """What an app told the system about a call. `call_id` `None`: the one its push names.
 
-    `refused`: the app says that the system refused it. `ended`: it ended the call right after.
+    `handle` is who calls; `None`: whom its push names. `refused`: the app says that the system
+    refused it. `ended`: it ended the call right after.
     """
 
     call_id: str | None = None
+    handle: str | None = None
     refused: IncomingCallError | None = None
     ended: EndedReason | None = None
 

@@ -50,6 +50,8 @@ class Delivery:
 def deliver(of: DeviceEvent, push: Push, payload: Any, to: Receiver) -> Delivery:
     """Hand one push to a device; `of` names the push, the device and the app."""
     kind = push.push_type if isinstance(push.push_type, PushType) else of.type
+    if not to.app.desires(kind):
+        return Delivery(events=(_not_registered(of),), app=to.app)
     delivered = replace(of, event=Happening.DELIVERED)
     return _KINDS.get(kind, _shown)(delivered, payload, to)
 
@@ -141,6 +143,17 @@ def _file_provider(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
             detail=f"enumerator signalled: {container} in domain {domain}",
         )
     return Delivery(events=(of, told), app=to.app)
+
+
+def _not_registered(of: DeviceEvent) -> DeviceEvent:
+    return replace(
+        of,
+        event=Happening.DISCARDED,
+        reason="not-registered",
+        detail=f"{of.app} has a push registry, and does not desire {of.type}; that APNs answers 200"
+        " is ours",
+        basis=Basis.OURS,
+    )
 
 
 def _shown(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:

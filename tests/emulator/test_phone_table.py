@@ -4,12 +4,11 @@ The rows are those of a phone that Apple's documents and engineers describe; wha
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from pushkit_cli.apns.facts import Basis
+from pushkit_cli.apns.push import PushType
 from pushkit_cli.emulator.apps import QUEUE
 from pushkit_cli.emulator.moves import (
     AppCrashed,
@@ -17,85 +16,24 @@ from pushkit_cli.emulator.moves import (
     AppReturned,
     Connected,
     EndCall,
-    Input,
     Kill,
     Reinstall,
     Reset,
     SetCondition,
+    Started,
     Tick,
 )
 from pushkit_cli.phone.calls import EndedReason, IncomingCallError, Report
 from pushkit_cli.phone.paths import Place
 from pushkit_cli.phone.policy import DevicePolicy
-from tests.emulator.stage import SANDBOX, Stage, called, happened, names
-from tests.law import BUNDLE, NOW, KeyPair
+from tests.emulator.play import WOKEN, Play, Row
+from tests.emulator.stage import SANDBOX, Stage, happened
+from tests.law import BUNDLE, KeyPair
 
 
 @pytest.fixture
 def phone(keys: KeyPair) -> Stage:
     return Stage(keys).set_up()
-
-
-class Play:
-    """A stage and what happened on it so far."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.calls: list[str] = []
-        self.said: list[str] = []
-        self.reasons: list[str | None] = []
-        self.must_report: list[bool | None] = []
-
-    def push(self, kind: str = "voip", body: bytes | None = None, *, after: float = 0) -> "Play":
-        body = body or f'{{"callUUID":"c{len(self.calls)}"}}'.encode()
-        hour = (self.stage.now + after - NOW) // 3000 * 3000  # a provider token lasts for one
-        bearer = self.stage.bearer(issued_at=NOW - 60 + hour)
-        asked = self.stage.request(kind, body=body, authorization=f"bearer {bearer}")
-        effects = self.stage.send(asked, after=after)
-        self._keep(effects)
-        try:
-            call = called(effects)
-        except ValueError:
-            return self
-        self.calls.append(call.handling)
-        self.must_report.append(call.must_report)
-        return self
-
-    def do(self, event: Input, *, after: float = 0) -> "Play":
-        self._keep(self.stage.step(event, after=after))
-        return self
-
-    def reports(self, **report: object) -> "Play":
-        told = Report(**report)  # type: ignore[arg-type]
-        return self.do(AppReturned(handling=self.calls[-1], report=told), after=0.1)
-
-    def returns(self, *, completed: bool = True) -> "Play":
-        return self.do(AppReturned(handling=self.calls[-1], completed=completed), after=0.1)
-
-    def fails(self) -> "Play":
-        """One push to which the app says nothing for seven seconds."""
-        return self.push().do(Tick(), after=7)
-
-    def is_so(self, *words: str, device: str = "iphone") -> "Play":
-        return self.do(SetCondition(device=device, words=words))
-
-    def _keep(self, effects: object) -> None:
-        self.said += names(effects)  # type: ignore[arg-type]
-        self.reasons += [one.reason for one in happened(effects)]  # type: ignore[arg-type]
-
-
-WOKEN = ["launched", "delivered"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What is done, and the names of what happens."""
-
-    name: str
-    play: Callable[[Play], Play]
-    happens: list[str]
-    reason: str | None = None
-    must_report: bool | None = True
 
 
 ROWS = (
@@ -285,6 +223,42 @@ ROWS = (
         play=lambda it: it.push("fileprovider", b'{"container-identifier":"r","domain":"d"}'),
         happens=["delivered", "signal-enumerator"],
         reason="r",
+    ),
+    Row(
+        name="a type that no registry desires is not delivered (ours)",
+        play=lambda it: it.push().reports().desires(PushType.complication).push(),
+        happens=[*WOKEN, "call-reported", "discarded"],
+        reason="not-registered",
+    ),
+    Row(
+        name="and is again when one does",
+        play=lambda it: it.desires().push().desires(PushType.voip).push().reports(),
+        happens=["discarded", *WOKEN, "call-reported"],
+    ),
+    Row(
+        name="types that are not PushKit's need no registry",
+        play=lambda it: it.desires().push("alert", b'{"aps":{"alert":"hi"}}'),
+        happens=["delivered", "displayed"],
+    ),
+    Row(
+        name="another listener asks anew",
+        play=lambda it: it.desires().do(Started()).push().reports(),
+        happens=[*WOKEN, "call-reported"],
+    ),
+    Row(
+        name="an app whose process ended is launched again",
+        play=lambda it: it.push().reports().ends().push().reports(),
+        happens=[*[*WOKEN, "call-reported"] * 2],
+    ),
+    Row(
+        name="an end that a push has overtaken changes nothing",
+        play=lambda it: it.push().ends().reports(),
+        happens=[*WOKEN, "call-reported"],
+    ),
+    Row(
+        name="a call found in a message is owed a report",
+        play=lambda it: it.finds({"uuid": "x"}).returns().finds({"uuid": "x"}).reports(),
+        happens=[*WOKEN, "terminated", *WOKEN, "call-reported"],
     ),
 )
 

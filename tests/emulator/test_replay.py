@@ -12,12 +12,15 @@ from pushkit_cli.apns.facts import Certificate, Policy, TokenState
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.moves import (
+    AppDesires,
+    AppEnded,
     AppReturned,
     CallApp,
     Connected,
     Disconnected,
     Emit,
     EndToken,
+    Inject,
     Input,
     Install,
     KillApp,
@@ -44,7 +47,7 @@ from pushkit_cli.emulator.state import (
     to_row,
 )
 from pushkit_cli.emulator.world import World
-from pushkit_cli.phone.app_state import AppState
+from pushkit_cli.phone.app_state import PUSHKIT_TYPES, AppState
 from pushkit_cli.phone.calls import Report
 from pushkit_cli.phone.registry import PLATFORMS
 from tests.emulator.stage import Stage
@@ -78,8 +81,10 @@ class Chance:
         self.handlings = ["nobody"]
 
     def next(self) -> Input:
-        makers = (self.push, self.returned, self.tick, self.connection, self.set_up, Started)
-        (make,) = self.random.choices(makers, (9, 6, 4, 2, 2, 1))
+        makers = (
+            self.push, self.returned, self.tick, self.connection, self.set_up, Started, self.said,
+        )  # fmt: skip
+        (make,) = self.random.choices(makers, (9, 6, 4, 2, 2, 1, 2))
         return make()
 
     def push(self) -> Input:
@@ -116,6 +121,18 @@ class Chance:
         return AppReturned(
             handling=handling, report=Report() if self.random.random() < 0.6 else None
         )
+
+    def said(self) -> Input:
+        """What an app, or its process, says between pushes."""
+        device, app = self.random.choice(DEVICES), self.random.choice(APPS)
+        where = self.random.choice([*Environment])
+        types = self.random.choice([(), PUSHKIT_TYPES, PUSHKIT_TYPES])
+        choices: list[Input] = [
+            AppDesires(device=device, bundle_id=app, environment=where, types=types),
+            AppEnded(device=device, bundle_id=app, environment=where),
+            Inject(device=device, bundle_id=app, environment=where, payload={"uuid": "x"}),
+        ]
+        return self.random.choice(choices)
 
     def tick(self) -> Input:
         deadline = self.stage.world.deadline()

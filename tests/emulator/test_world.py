@@ -14,6 +14,7 @@ from pushkit_cli.emulator.moves import (
     CallApp,
     Connected,
     Emit,
+    EndApp,
     Install,
     KillApp,
     Perform,
@@ -215,7 +216,7 @@ def test_an_app_that_never_returns_is_terminated_at_the_deadline(stage: Stage) -
     call = called(stage.send())
     assert stage.step(Tick(), after=6.999) == ()
     effects = stage.step(Tick(), after=0.001)
-    assert [type(effect) for effect in effects] == [Put, KillApp, Put, Emit]
+    assert [type(effect) for effect in effects] == [Put, KillApp, Put, Emit, EndApp]
     assert KillApp(handling=call.handling) in effects
     (end,) = happened(effects)
     assert (end.event, end.reason, end.basis) == ("terminated", "0xBAADCA11", "observed")
@@ -228,7 +229,7 @@ def test_an_app_that_never_returns_is_terminated_at_the_deadline(stage: Stage) -
 def test_an_app_that_returns_and_reports_nothing_is_terminated_at_once(stage: Stage) -> None:
     call = called(stage.send())
     effects = stage.step(AppReturned(handling=call.handling), after=1)
-    assert [type(effect) for effect in effects] == [Put, Put, Emit]
+    assert [type(effect) for effect in effects] == [Put, Put, Emit, EndApp]
     (end,) = happened(effects)
     assert (end.event, end.reason) == ("terminated", "NSInternalInconsistencyException")
     assert stage.world.deadline() is None

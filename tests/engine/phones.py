@@ -70,12 +70,14 @@ def phones(
     def tell(happened: Happened) -> None:
         scene.tell(happened)
 
+    world = World()
     plays = under_test.factory(
         app,
+        world.state,
         secret_file=under_test.secret_file(app, home),
         facts={**READY, "home": str(place)},
     )
-    stage = Stage(World(), database, tell, clock=ManualClock(), app=plays)
+    stage = Stage(world, database, tell, clock=ManualClock(), app=plays)
     scene = Phones(home=home, database=database, stage=stage)
     stage.attach(scene, failed=scene.fail)
     public = KEYS.public_pem.decode()

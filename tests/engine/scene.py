@@ -26,6 +26,8 @@ from pushkit_cli.emulator.state import (
     to_row,
 )
 from pushkit_cli.emulator.world import World
+from pushkit_cli.engine.app_host import AppHost, Feed
+from pushkit_cli.engine.clock import Clock
 from pushkit_cli.engine.objects import Happened
 from pushkit_cli.engine.stage import Stage
 from pushkit_cli.phone.app_state import AppState
@@ -145,12 +147,24 @@ class Scene:
 
 
 @contextmanager
-def opened(place: Path) -> Iterator[Scene]:
+def opened(
+    place: Path,
+    *,
+    clock: Clock | None = None,
+    app: Callable[[World], Callable[[Feed, Clock], AppHost]] | None = None,
+) -> Iterator[Scene]:
     """A scene on a home: what is kept there is what the world knows."""
     home = Home(place)
     database = EmulatorDb(home)
     scene: Scene
-    stage = Stage(World(database.rows()), database, lambda happened: scene.tell(happened))
+    world = World(database.rows())
+    stage = Stage(
+        world,
+        database,
+        lambda happened: scene.tell(happened),
+        clock=clock,
+        app=None if app is None else app(world),
+    )
     scene = Scene(home=home, database=database, stage=stage)
     stage.attach(scene, failed=scene.fail)
     try:
