@@ -42,11 +42,7 @@ def _install(name: str, bundle_id: str, state: State, seed: int) -> Iterator[Cha
     found = state.device(name)
     if found is None or state.app(bundle_id) is None:
         raise ValueError(f"no device {name}, or no app {bundle_id}")
-    have = {
-        (token.type, token.environment)
-        for token in state.all_of(DeviceToken)
-        if token.device == name and token.bundle_id == bundle_id
-    }
+    have = {(token.type, token.environment) for token in state.tokens_of(name, bundle_id)}
     for environment in registry.environments(bundle_id):
         for kind in registry.token_types(found.platform, bundle_id, os=found.os):
             if (kind, environment) not in have:  # one that has ended stays so
@@ -66,7 +62,7 @@ def _install(name: str, bundle_id: str, state: State, seed: int) -> Iterator[Cha
 
 def next_token(like: DeviceToken, state: State, *, seed: int) -> DeviceToken:
     """The next live token of one app, device, type and environment; never one that anybody had."""
-    before = sum(_is_of(one, like) for one in state.all_of(DeviceToken))
+    before = sum(_is_of(one, like) for one in state.tokens_of(like.device, like.bundle_id))
     series = (
         registry.issue_token(
             seed=seed,
@@ -107,7 +103,7 @@ def _set_token(event: SetToken, state: State) -> Iterator[Change]:
             whose = f"{there.device}'s {there.environment} {there.type} token of {there.bundle_id}"
             raise ValueError(f"the token {wanted.token[:8]} is {whose} already")
         return  # it is so already; what has ended does not come back by being named
-    for token in state.all_of(DeviceToken):
+    for token in state.tokens_of(wanted.device, wanted.bundle_id):
         if _is_of(token, wanted) and token.state is TokenState.LIVE:
             yield token.key, None
     yield wanted.key, wanted

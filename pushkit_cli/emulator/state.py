@@ -180,6 +180,19 @@ class State:
     """Every record by its key; the typed look-ups are what the rest of the core reads."""
 
     records: dict[str, Record] = field(default_factory=dict)
+    _tokens: dict[str, dict[str, DeviceToken]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        self.restore(self.records)
+
+    def restore(self, records: dict[str, Record]) -> None:
+        """Hold these records instead."""
+        self.records = records
+        self._tokens = {}
+        for record in records.values():
+            self._index(record)
 
     @classmethod
     def load(cls, rows: Iterable[tuple[str, Row]]) -> Self:
@@ -206,6 +219,11 @@ class State:
         found = self.records.get(f"token/{token}")
         return found if isinstance(found, DeviceToken) else None
 
+    def tokens_of(self, device: str, bundle_id: str | None = None) -> list[DeviceToken]:
+        """The tokens a device has or had, of one app or of each, in the order they were issued."""
+        tokens = self._tokens.get(device, {}).values()
+        return [one for one in tokens if bundle_id in (None, one.bundle_id)]
+
     def handling(self, identifier: str) -> Handling | None:
         """A push an app is busy with."""
         found = self.records.get(f"handling/{identifier}")
@@ -214,12 +232,19 @@ class State:
     def put(self, record: Record) -> Put:
         """Keep a record from now on."""
         self.records[record.key] = record
+        self._index(record)
         return Put(key=record.key, value=to_row(record))
 
     def drop(self, record: Record) -> Put:
         """Forget a record."""
         del self.records[record.key]
+        if isinstance(record, DeviceToken):
+            del self._tokens[record.device][record.token]
         return Put(key=record.key, value=None)
+
+    def _index(self, record: Record) -> None:
+        if isinstance(record, DeviceToken):
+            self._tokens.setdefault(record.device, {})[record.token] = record
 
     def all_of(self, kind: type[_R]) -> list[_R]:
         """Every record of a kind, in the order they were first made; never on a push's path."""

@@ -49,11 +49,10 @@ def outcome(
 def current(state: State, device: str, bundle_id: str) -> dict[Slot, DeviceToken]:
     """An app's token of each type and environment: the live one, else the last that was."""
     found: dict[Slot, DeviceToken] = {}
-    for token in state.all_of(DeviceToken):
-        if (token.device, token.bundle_id) == (device, bundle_id):
-            slot = (token.type, token.environment)
-            if slot not in found or found[slot].state is not TokenState.LIVE:
-                found[slot] = token
+    for token in state.tokens_of(device, bundle_id):
+        slot = (token.type, token.environment)
+        if slot not in found or found[slot].state is not TokenState.LIVE:
+            found[slot] = token
     return found
 
 

@@ -112,7 +112,7 @@ class World:
 
     def undo(self, records: dict[str, Record]) -> None:
         """Be again what the world was: orders that came together failed together."""
-        self.state.records = records
+        self.state.restore(records)
         self._apps.reload()
 
     def ringing(self, device: str, now: float) -> list[tuple[AppState, str, float]]:

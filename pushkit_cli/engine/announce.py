@@ -5,7 +5,7 @@ from typing import Any
 
 from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import Environment, PushType
-from pushkit_cli.emulator.state import App, Device, DeviceToken, State
+from pushkit_cli.emulator.state import App, Device, State
 from pushkit_cli.engine.local import ProviderKey, Trust
 
 
@@ -62,8 +62,8 @@ def describe(
 
 def _device(device: Device, state: State, order: list[str]) -> dict[str, Any]:
     apps: dict[tuple[str, Environment], dict[PushType, str]] = {}
-    for token in state.all_of(DeviceToken):
-        if token.device == device.name and token.state is TokenState.LIVE:
+    for token in state.tokens_of(device.name):
+        if token.state is TokenState.LIVE:
             apps.setdefault((token.bundle_id, token.environment), {})[token.type] = token.token
     # The flat keys repeat the first app's sandbox values.
     ranked = sorted(apps, key=lambda app: (app[1] is not Environment.SANDBOX, order.index(app[0])))

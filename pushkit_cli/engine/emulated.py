@@ -197,4 +197,4 @@ def _app(setting: Setting, known: State, bundle_id: str) -> list[Order]:
 
 def tokens_of(state: State, name: str) -> Iterable[DeviceToken]:
     """Every token a device has or had."""
-    return [one for one in state.all_of(DeviceToken) if one.device == name]
+    return state.tokens_of(name)
