@@ -5,7 +5,7 @@ BIN    := .venv/bin
 # At least 25.1, the first pip that reads [dependency-groups].
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint interop soak completions clean
+.PHONY: demo test lint interop soak bench completions clean
 
 demo: .venv/.run
 	@$(BIN)/pushkit demo
@@ -29,6 +29,9 @@ interop: .venv/.dev
 
 soak: .venv/.dev
 	@$(BIN)/python -m pytest -q tests/soak
+
+bench: .venv/.dev
+	@$(BIN)/python -m tests.bench.devices
 
 completions: .venv/.run
 	@$(BIN)/python -m tests.completions
