@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from json import loads
 from typing import Any
 
 from pushkit_cli.apns.push import PushType, split_topic
 from pushkit_cli.apns.reasons import REASONS
 from pushkit_cli.errors import UsageError
 from pushkit_cli.phone.events import Happening
+from pushkit_cli.phone.paths import Place
 
 PUSH = "push"
 REFUSED = "refused"
@@ -67,23 +67,6 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """What must stand at a path of an event; `value` `None`: anything but null."""
-
-    path: tuple[str, ...]
-    value: str | None = None
-
-    def holds(self, event: Mapping[str, Any]) -> bool:
-        """Whether it does: as text, or as JSON."""
-        found: Any = event
-        for name in self.path:
-            found = _inside(found, name)
-        if self.value is None:
-            return found is not None
-        return found == self.value or _is_json(self.value, found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which events are asked for: all that is said must hold. `since_ms` is Unix milliseconds."""
 
@@ -91,7 +74,7 @@ class Filter:
     app: str | None = None
     apns_id: str | None = None
     since_ms: int | None = None
-    where: tuple[Condition, ...] = ()
+    where: tuple[Place, ...] = ()
 
     @property
     def pushes_alone(self) -> bool:
@@ -163,7 +146,7 @@ def read_expectation(text: str) -> tuple[What, Count]:
     return meant, read_count(count)
 
 
-def read_condition(text: str) -> Condition:
+def read_condition(text: str) -> Place:
     r"""Read PATH[=VALUE]: names with dots between them, `\.` a dot in one. Raises UsageError."""
     path, equals, value = text.partition("=")
     names = tuple(one.replace("\\.", ".") for one in re.split(r"(?<!\\)\.", path))
@@ -171,7 +154,7 @@ def read_condition(text: str) -> Condition:
         raise UsageError(
             f"{text} is not PATH=VALUE", hint="payload.callUUID=c1, headers.apns-expiration=0"
         )
-    return Condition(path=names, value=value if equals else None)
+    return Place(path=names, value=value if equals else None)
 
 
 def to_data(given: Filter) -> dict[str, Any]:
@@ -205,10 +188,10 @@ def from_data(data: object) -> Filter:
     raise ValueError("that is no filter")
 
 
-def _condition(data: object) -> Condition:
+def _condition(data: object) -> Place:
     match data:
         case [[_, *_] as path, str() | None as value]:
-            return Condition(path=tuple(str(name) for name in path), value=value)
+            return Place(path=tuple(str(name) for name in path), value=value)
     raise ValueError("that is no condition")
 
 
@@ -217,23 +200,6 @@ def _app(event: Mapping[str, Any]) -> str | None:
     app: str | None = event["app"]
     topic = event.get("topic")
     return split_topic(topic).bundle_id if app is None and topic else app
-
-
-def _inside(value: Any, name: str) -> Any:
-    if isinstance(value, dict):
-        return value.get(name)
-    if isinstance(value, list) and name.isascii() and name.isdigit() and len(name) < 6:
-        return value[int(name)] if int(name) < len(value) else None
-    return None
-
-
-def _is_json(text: str, found: Any) -> bool:
-    """Whether a text says a value as JSON does; true is not 1."""
-    try:
-        said = loads(text)
-        return bool(said == found) and isinstance(said, bool) == isinstance(found, bool)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _one_of(word: str, known: Iterable[str], what: str) -> str:

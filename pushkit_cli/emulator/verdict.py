@@ -12,7 +12,6 @@ from typing import Any
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.emulator.selector import (
     PUSH,
-    Condition,
     Count,
     What,
     read_condition,
@@ -21,6 +20,7 @@ from pushkit_cli.emulator.selector import (
 )
 from pushkit_cli.errors import ExitCode, UsageError
 from pushkit_cli.phone.events import Happening
+from pushkit_cli.phone.paths import Place
 
 KEPT = 100
 """Events and pushes that a verdict names at most; of more it has the number."""
@@ -81,7 +81,7 @@ class Requirement:
 
     text: str
     what: What
-    condition: Condition
+    condition: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

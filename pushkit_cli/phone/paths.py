@@ -23,7 +23,7 @@ class Place:
         found = self.find(value)
         if self.value is None:
             return found is not None
-        return found == self.value if isinstance(found, str) else _is_json(self.value, found)
+        return bool(found == self.value) or _is_json(self.value, found)
 
 
 def _inside(value: Any, name: str) -> Any:

@@ -8,7 +8,6 @@ from pushkit_cli.apns.push import PushType
 from pushkit_cli.apns.reasons import REASONS
 from pushkit_cli.emulator.selector import (
     EVENTS,
-    Condition,
     Count,
     Filter,
     from_data,
@@ -19,6 +18,7 @@ from pushkit_cli.emulator.selector import (
     to_data,
 )
 from pushkit_cli.errors import UsageError
+from pushkit_cli.phone.paths import Place
 
 ACCEPTED: dict[str, Any] = {
     "event": "push", "type": "voip", "device": "iphone", "app": "com.example.app", "status": 200,
@@ -206,7 +206,7 @@ def test_no_path_is_refused(text: str) -> None:
         (Filter(app="com.example.other"), []),
         (Filter(apns_id="ab-1"), [0, 1, 2, 3]),
         (Filter(apns_id="ab-2"), []),
-        (Filter(where=(Condition(path=("status",), value="410"),)), [1]),
+        (Filter(where=(Place(path=("status",), value="410"),)), [1]),
     ],
 )
 def test_a_filter_takes_what_fits_all_of_it(given: Filter, seen: list[int]) -> None:
