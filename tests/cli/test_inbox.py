@@ -41,7 +41,7 @@ def captured(listener: Running, told: Told) -> Running:
 
 def test_a_person_sees_the_lines_of_the_screen(captured: Running) -> None:
     push, answer, refused, no, *_ = lines()
-    assert "-->  voip  iphone  com.example.pushkit.voip  16 bytes  [" in push
+    assert "-->  voip  iphone  com.example.pushkit.voip  51 bytes  [" in push
     assert answer.strip() == "<--  200 accepted"
     assert "com.example.pushkit  " in refused
     assert "400 DeviceTokenNotForTopic" in no
@@ -65,9 +65,10 @@ def test_a_script_reads_the_events_of_the_journal(captured: Running, told: Told)
 
 def test_one_push_is_shown_whole(captured: Running, told: Told) -> None:
     push = events("voip")[0]
+    call = push["payload"]["callUUID"]
     text = "\n".join(lines("show", push["id"][:6]))
     for words in (
-        "200 accepted", "apns-priority: 10", 'body: {"callUUID":"c"}', push["token"],
+        "200 accepted", "apns-priority: 10", f'body: {{"callUUID":"{call}"}}', push["token"],
         push["apns_id"], "key_id LOCALKEY01", "app launched in background", "call reported in",
     ):  # fmt: skip
         assert words in text
@@ -124,7 +125,8 @@ def test_words_that_do_not_fit_are_exit_2(words: tuple[str, ...], says: str) -> 
 
 
 def test_a_wait_ends_with_each_of_its_codes(captured: Running) -> None:
-    done = here("inbox", "wait", "voip@iphone=1", "--where", "payload.callUUID=c")
+    call = events("voip")[0]["payload"]["callUUID"]
+    done = here("inbox", "wait", "voip@iphone=1", "--where", f"payload.callUUID={call}")
     assert (done.returncode, done.stdout) == (0, b"1  voip@iphone=1\n")
     (found,) = objects(here("inbox", "wait", "voip=1+", "--json").stdout)
     assert (found["event"], found["what"], found["count"]) == ("waited", "voip=1+", 1)

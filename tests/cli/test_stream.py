@@ -1,6 +1,5 @@
 """The lines of a listener's screen: each event in its words, within eighty columns."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,7 +61,7 @@ def test_the_last_lines_of_a_hook_are_marked_as_its_own() -> None:
 
 
 def test_what_is_no_longer_below_its_push_names_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     late = DeviceEvent(
         event=Happening.CALL_REPORTED,
@@ -74,6 +73,6 @@ def test_what_is_no_longer_below_its_push_names_it(
     )
     with Teller(Terminal(), None) as teller:
         teller.tell(Happened(seq=1, at_ms=0, event=late))
-    line = " ".join(capsys.readouterr().out.split())
+    line = " ".join(capfd.readouterr().out.split())
     assert "call-reported iphone com.example.app voip" in line
     assert "[ababab]" in line
