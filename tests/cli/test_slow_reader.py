@@ -91,7 +91,8 @@ def test_answers_do_not_wait_for_a_terminal_that_was_stopped(home: Path) -> None
         shown = b""
         while shown.count(b"-->") < PUSHES:
             shown += os.read(master, 65_536)
-        stopped(process)
+        _, err = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, err
     os.close(slave)
     os.close(master)
 
