@@ -266,7 +266,7 @@ def cases(draw: st.DrawFn) -> Case:
     return replace(case, request=draw(garbage_requests | st.just(case.request)))
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(cases())
 def test_lint_reports_whatever_decide_refuses(case: Case) -> None:
     verdict = judge(case)

@@ -236,7 +236,7 @@ def play(stage: Stage, chance: Chance) -> set[str]:
     )}  # fmt: skip
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(seed=st.integers(0, 2**32))
 def test_a_world_rebuilt_from_its_puts_is_its_equal_after_every_step(
     keys: KeyPair, seed: int
