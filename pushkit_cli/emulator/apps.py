@@ -159,6 +159,7 @@ class Apps:
             call_id=handling.call_id,
             push_id=handling.push_id,
             apns_id=handling.apns_id,
+            lock=self._condition(handling.device).lock,
         )
 
     # The app

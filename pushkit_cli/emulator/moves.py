@@ -12,6 +12,7 @@ from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.state import App, Device, SigningKey
 from pushkit_cli.emulator.state import Put as Put
 from pushkit_cli.phone.calls import EndedReason, IncomingCallError, Report
+from pushkit_cli.phone.condition import Lock
 from pushkit_cli.phone.events import DeviceEvent
 
 # Inputs
@@ -276,7 +277,7 @@ class CallApp:
     """Hand a payload to the app under test; it is killed at `kill_at` (Unix seconds) if silent.
 
     `must_report` is what VoIP apps are told from 26.4 on; `None`: nothing. `call_id`: the call that
-    the payload names.
+    the payload names. `lock`: how far the device is unlocked.
     """
 
     handling: str
@@ -290,6 +291,7 @@ class CallApp:
     call_id: str | None = None
     push_id: str | None = None
     apns_id: str | None = None
+    lock: Lock = Lock.UNLOCKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

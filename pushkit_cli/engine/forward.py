@@ -113,6 +113,7 @@ class Forward:
             "pushkit-app": call.bundle_id,
             "pushkit-type": str(call.type),
             "pushkit-apns-id": call.apns_id,
+            "pushkit-lock": call.lock.value,
             "pushkit-signature": signature(self._secret, body, int(host.now())),
             "content-type": "application/json",
             "user-agent": "pushkit",

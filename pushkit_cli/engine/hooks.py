@@ -132,6 +132,7 @@ class Hooks:
             "PUSHKIT_TYPE": str(call.type),
             "PUSHKIT_APNS_ID": call.apns_id or "",
             "PUSHKIT_MUST_REPORT": must,
+            "PUSHKIT_LOCK": call.lock.value,
         }
 
     def _listener(self) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from pushkit_cli.apns.facts import Basis
 from pushkit_cli.apns.push import Push, PushType
 from pushkit_cli.phone import availability, calls
 from pushkit_cli.phone.app_state import AppState
-from pushkit_cli.phone.condition import Condition
+from pushkit_cli.phone.condition import Condition, Lock
 from pushkit_cli.phone.display import shown
 from pushkit_cli.phone.events import DeviceEvent, Happening
 from pushkit_cli.phone.policy import DevicePolicy
@@ -180,4 +180,7 @@ def _woken(of: DeviceEvent, to: Receiver) -> Delivery:
     if to.app.running:
         return Delivery(events=(of,), app=to.app)
     launched = replace(of, event=Happening.LAUNCHED, detail="app launched in background")
+    if to.condition.lock is Lock.BEFORE_FIRST_UNLOCK:  # DTS, forum thread 784473
+        detail = f"{launched.detail} before the first unlock: it can read nothing that is protected"
+        launched = replace(launched, detail=detail, basis=Basis.OBSERVED)
     return Delivery(events=(launched, of), app=replace(to.app, running=True))

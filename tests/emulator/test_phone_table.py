@@ -24,10 +24,11 @@ from pushkit_cli.emulator.moves import (
     Tick,
 )
 from pushkit_cli.phone.calls import EndedReason, IncomingCallError, Report
+from pushkit_cli.phone.condition import Lock
 from pushkit_cli.phone.paths import Place
 from pushkit_cli.phone.policy import DevicePolicy
 from tests.emulator.play import WOKEN, Play, Row
-from tests.emulator.stage import SANDBOX, Stage, happened
+from tests.emulator.stage import SANDBOX, Stage, called, happened
 from tests.law import BUNDLE, KeyPair
 
 
@@ -304,6 +305,15 @@ def test_the_switches_of_a_phone(keys: KeyPair) -> None:
     play.said.clear()
     play.fails()
     assert play.said == ["delivered", "terminated", "voip-stopped"]
+
+
+def test_an_app_is_told_how_far_its_phone_is_unlocked(phone: Stage) -> None:
+    Play(phone).is_so("before-first-unlock")
+    effects = phone.send(phone.request("voip"))
+    launched = happened(effects)[0]
+    assert (launched.event, launched.basis) == ("launched", Basis.OBSERVED)
+    assert "before the first unlock" in (launched.detail or "")
+    assert called(effects).lock is Lock.BEFORE_FIRST_UNLOCK
 
 
 def test_a_report_takes_strikes_back_where_that_is_switched_on(keys: KeyPair) -> None:

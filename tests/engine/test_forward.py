@@ -138,6 +138,7 @@ def test_what_is_posted_is_signed_and_says_what_it_is_about(home: Path, server: 
         "pushkit-app": "com.example.app0",
         "pushkit-type": "voip",
         "pushkit-apns-id": push["apns_id"],
+        "pushkit-lock": "unlocked",
     }
     assert headers["content-type"] == "application/json"
     secret = (home / "local" / "forward.secret").read_text().strip().encode()

@@ -159,6 +159,7 @@ def test_the_payload_comes_on_stdin_and_the_facts_in_the_environment(
         "PUSHKIT_TYPE": "voip",
         "PUSHKIT_APNS_ID": push["apns_id"],
         "PUSHKIT_MUST_REPORT": "true",
+        "PUSHKIT_LOCK": "unlocked",
         "PUSHKIT_HOME": str(home),
         "PUSHKIT_READY_FILE": str(home / "run" / "listen.json"),
         "PUSHKIT_ENDPOINT": "https://127.0.0.1:2197",
