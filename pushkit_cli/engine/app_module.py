@@ -7,7 +7,7 @@ it owes no call.
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pushkit_cli.apns.facts import Basis
@@ -305,6 +305,8 @@ class AppModule:
                         device=device, bundle_id=bundle_id, environment=environment, types=types
                     )
                 )
+            case {"undelegated": raws} if app.last is not None:
+                self._feed(AppNoted(event=_undelegated(app.last, raws)))
             case {"id": handling, "completed": completed, **rest}:
                 if app.call is None or app.call.handling != handling:
                     return  # it completes too late
@@ -355,3 +357,15 @@ def _nobody_took(call: CallApp) -> DeviceEvent:
         "not-registered",
         f"{call.bundle_id} has no push registry with a delegate that takes {call.type} pushes",
     )
+
+
+def _undelegated(call: CallApp, raws: list[str]) -> DeviceEvent:
+    """Apple's header: without a delegate tokens and payloads have nowhere to go."""
+    told = _about(
+        call,
+        Happening.WARNING,
+        "no-delegate",
+        f"{call.bundle_id} asked for {', '.join(raws)} before its registry had a delegate: the"
+        " token that comes then is told to nobody; set the delegate first",
+    )
+    return replace(told, basis=Basis.DOCUMENTED)

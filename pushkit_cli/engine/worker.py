@@ -85,6 +85,8 @@ class AppSystem:
             desired = {kind for one in self._registrations for kind in one.desired}
             self._send({"desires": sorted(kind.raw_value for kind in desired)})
             tokens = dict(self._tokens)
+        if registration.desired and (registration.delegate is None or not registration.delegate()):
+            self._send({"undelegated": sorted(kind.raw_value for kind in registration.desired)})
         for kind in sorted(registration.desired - before, key=lambda one: one.raw_value):
             if kind in tokens:
                 registration.updated(kind, tokens[kind])

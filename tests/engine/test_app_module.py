@@ -167,6 +167,13 @@ def test_a_crash_is_told_with_its_last_words(home: Path, name: str, how: str) ->
     assert name == "Dies" or "Traceback (most recent call last):" in said(scene)
 
 
+def test_a_registry_without_a_delegate_is_a_warning(home: Path) -> None:
+    scene = play(home, "Hasty", lambda scene: push(scene, "hook"))
+    assert reasons(scene, "warning") == ["no-delegate"]
+    assert "call-reported" in scene.names()
+    assert not any(line.startswith("token") for line in said(scene))
+
+
 def test_a_completion_that_never_comes_is_a_warning(home: Path) -> None:
     async def body(scene: Scene) -> None:
         await push(scene, "call-reported")

@@ -119,6 +119,16 @@ class LateRegistry:
         self.app = Good()
 
 
+class Hasty(Good):
+    """Asks for its token before anybody is there to take it."""
+
+    def __init__(self) -> None:
+        self.calls = CallProvider()
+        self.registry = PushRegistry(queue=lambda work: work())
+        self.registry.desired_push_types = self.desired
+        self.registry.delegate = self
+
+
 class Loud(Good):
     """Writes a lot."""
 
