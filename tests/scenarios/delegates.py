@@ -226,3 +226,17 @@ class DiesLater(Good):
     def die(self) -> NoReturn:
         """Leave."""
         os._exit(3)
+
+
+class Unguarded(Good):
+    """Does not think that a report can be refused."""
+
+    def did_receive_incoming_voip_push(
+        self,
+        registry: PushRegistry,
+        payload: PushPayload,
+        metadata: VoIPPushMetadata,
+        completion: Work,
+    ) -> None:
+        self.report(payload)
+        completion()
