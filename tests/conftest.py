@@ -31,12 +31,17 @@ _SPEAKING = (
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """PUSHKIT_HOME and HOME in the test's own folder."""
+    return at_home(tmp_path, monkeypatch)
+
+
+def at_home(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """A home in a folder, and no variable of the person who runs the tests."""
     for name in list(os.environ):
         if name.startswith(_SPEAKING):
-            monkeypatch.delenv(name)
-    place = tmp_path / "home"
-    monkeypatch.setenv("PUSHKIT_HOME", str(place))
-    monkeypatch.setenv("HOME", str(tmp_path))
+            patch.delenv(name)
+    place = folder / "home"
+    patch.setenv("PUSHKIT_HOME", str(place))
+    patch.setenv("HOME", str(folder))
     return place
 
 

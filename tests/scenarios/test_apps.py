@@ -29,14 +29,13 @@ def test_problem_04_returning_early_is_no_way_out_of_the_report(tmp_path: Path) 
 
 
 def test_problem_05_after_too_many_failures_only_a_reinstall_helps(tmp_path: Path) -> None:
-    wrong = listen(
-        tmp_path, SEND, "--keep", "--strikes", "1", "--app-behavior", "never-reports"
-    )  # fmt: skip
+    kept = ("--keep", "--strikes", "1")
+    wrong = listen(tmp_path, SEND, *kept, "--app-behavior", "never-reports")
     caught(5, wrong)
     assert "accepted iphone voip 200" in wrong.said
     meant = ("--expect", "discarded=1", "--expect", "call-reported=1")
     script = f"{SEND}; pushkit device do iphone reinstall; {SEND}"
-    repaired = listen(tmp_path, script, "--keep", "--strikes", "1", *meant)
+    repaired = listen(tmp_path, script, *kept, *meant)
     assert repaired.named("discarded") == ["voip-stopped"]
     rings(repaired)
 
@@ -44,15 +43,11 @@ def test_problem_05_after_too_many_failures_only_a_reinstall_helps(tmp_path: Pat
 def test_problem_06_a_registry_that_is_never_made_is_noticed_after_seven_seconds(
     tmp_path: Path,
 ) -> None:
-    later = "pushkit clock advance 7s"
+    clock, later = ("--clock", "manual"), "pushkit clock advance 7s"
+    in_time = "pushkit inbox wait call-reported=1"
     wrong, repaired = both(
-        lambda: listen(tmp_path, f"{SEND}; {later}", "--clock", "manual", app="NoRegistry"),
-        lambda: listen(
-            tmp_path,
-            f"{SEND}; pushkit inbox wait call-reported=1; {later}",
-            *("--clock", "manual"),
-            app="Good",
-        ),
+        lambda: listen(tmp_path, f"{SEND}; {later}", *clock, app="NoRegistry"),
+        lambda: listen(tmp_path, f"{SEND}; {in_time}; {later}", *clock, app="Good"),
     )
     caught(6, wrong)
     rings(repaired)
@@ -72,11 +67,10 @@ def test_problem_07_a_call_that_apns_may_keep_is_a_ghost_call(tmp_path: Path) ->
 
 def test_problem_08_a_push_cannot_take_a_call_back(tmp_path: Path) -> None:
     strict = ("--cancel-if", "kind=cancel", "--expect", "warning=0")
+    call, hang_up = f"{SEND} -d callUUID=c1", "pushkit device do iphone end-call c1"
     wrong, repaired = both(
-        lambda: listen(tmp_path, f"{SEND} -d callUUID=c1 -d kind=cancel", *strict),
-        lambda: listen(
-            tmp_path, f"{SEND} -d callUUID=c1; pushkit device do iphone end-call c1", *strict
-        ),
+        lambda: listen(tmp_path, f"{call}; {call} -d kind=cancel", *strict),
+        lambda: listen(tmp_path, f"{call}; {hang_up}", *strict),
     )
     caught(8, wrong)
     rings(repaired)
@@ -88,9 +82,10 @@ def test_problem_09_a_duplicate_has_to_be_reported_like_the_first(tmp_path: Path
     filters = f"if grep -q c1 {seen}; then echo '{{\"reported\":false}}'; else cat >{seen}; fi"
     (tmp_path / "seen").touch()
     script = f"{SEND} -d callUUID=c1; {SEND} -d callUUID=c1"
+    lives = ("--expect", "terminated=0")
     wrong, repaired = both(
-        lambda: listen(tmp_path, script, "--expect", "warning=0", *hook(tmp_path, "f", filters)),
-        lambda: listen(tmp_path, script, *hook(tmp_path, "r", "exit 0")),
+        lambda: listen(tmp_path, script, *lives, *hook(tmp_path, "wrong", filters)),
+        lambda: listen(tmp_path, script, *lives, *hook(tmp_path, "right", "exit 0")),
     )
     caught(9, wrong)
     rings(repaired)

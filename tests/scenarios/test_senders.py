@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.commands import listening, objects
+from tests.conftest import at_home
 from tests.scenarios.played import Played, both, caught, played, problem, run
 
 ALERT = (
@@ -47,9 +48,8 @@ class Shared:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
-    home = tmp_path_factory.mktemp("shared") / "home"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PUSHKIT_HOME", str(home))
+        home = at_home(tmp_path_factory.mktemp("shared"), patch)
         with listening("--port", "0", "--device", "iphone", "--device", "bob") as (_, ready):
             yield Shared(home=home, ready=ready)
 
