@@ -66,18 +66,6 @@ def test_problem_07_a_call_that_apns_may_keep_is_a_ghost_call(tmp_path: Path) ->
     rings(repaired)
 
 
-def test_problem_08_a_push_cannot_take_a_call_back(tmp_path: Path) -> None:
-    strict = ("--cancel-if", "kind=cancel", "--expect", "warning=0")
-    call, hang_up = f"{SEND} -d callUUID=c1", "pushkit device do iphone end-call c1"
-    wrong, repaired = both(
-        lambda: listen(tmp_path, f"{call}; {call} -d kind=cancel", *strict),
-        lambda: listen(tmp_path, f"{call}; {hang_up}", *strict),
-    )
-    caught(8, wrong)
-    rings(repaired)
-    assert repaired.named("call-ended") == ["remoteEnded"]
-
-
 def test_problem_09_a_duplicate_has_to_be_reported_like_the_first(tmp_path: Path) -> None:
     seen = shlex.quote(str(tmp_path / "seen"))
     filters = f"if grep -q c1 {seen}; then echo '{{\"reported\":false}}'; else cat >{seen}; fi"

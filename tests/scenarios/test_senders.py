@@ -41,6 +41,13 @@ class Shared:
         told = run("inbox", "refused", "--json", PUSHKIT_HOME=str(self.home))
         return replace(sent, events=objects(told.stdout))
 
+    def warned(self, where: str) -> Played:
+        """Whether nothing was warned of, and the warnings."""
+        none = ("warning=0", "--where", where, "--timeout", "100ms")
+        judged = run("inbox", "wait", *none, PUSHKIT_HOME=str(self.home))
+        told = run("inbox", "warning", "--where", where, "--json", PUSHKIT_HOME=str(self.home))
+        return replace(played(told, told.stdout), exit=judged.returncode)
+
     def does(self, *words: str) -> bool:
         """Another command that speaks to it; whether it went well."""
         return run(*words, PUSHKIT_HOME=str(self.home)).returncode == 0
@@ -50,7 +57,8 @@ class Shared:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     with pytest.MonkeyPatch.context() as patch:
         home = at_home(tmp_path_factory.mktemp("shared"), patch)
-        with listening("--port", "0", "--device", "iphone", "--device", "bob") as (_, ready):
+        words = ("--device", "iphone", "--device", "bob", "--cancel-if", "kind=cancel")
+        with listening("--port", "0", *words) as (_, ready):
             yield Shared(home=home, ready=ready)
 
 
@@ -97,6 +105,26 @@ def test_problem_03_the_type_belongs_to_the_topic(shared: Shared) -> None:
     caught(3, refused)
     is_held(held, 3)
     assert repaired.exit == 0, repaired.said
+
+
+def test_problem_08_a_push_cannot_take_a_call_back(shared: Shared) -> None:
+    def calls(call_id: str) -> tuple[str, ...]:
+        return ("--type", "voip", "--to", "iphone", "-d", f"callUUID={call_id}")
+
+    def by_push() -> Played:
+        shared.send(*calls("c8"))
+        shared.send(*calls("c8"), "-d", "kind=cancel")
+        return shared.warned("call_id=c8")
+
+    def by_connection() -> Played:
+        shared.send(*calls("c8a"))
+        assert shared.does("device", "do", "iphone", "end-call", "c8a")
+        return shared.warned("call_id=c8a")
+
+    wrong, repaired = both(by_push, by_connection)
+    caught(8, wrong)
+    assert repaired.exit == 0, repaired.said
+    assert shared.does("inbox", "wait", "call-ended=1", "--where", "call_id=c8a")
 
 
 def test_problem_10_a_simulators_file_rings_on_an_emulated_device(
