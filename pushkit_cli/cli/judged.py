@@ -196,6 +196,9 @@ def _all_is_well(verdict: "Verdict", trial: "Trial", terminal: Terminal) -> str:
 
 def _whys(verdict: "Verdict", terminal: Terminal, *, is_short: bool) -> Iterator[str]:
     """The rules that were broken, and what else may be why something is missing."""
+    from pushkit_cli.engine.judging import remedy
+
+    hints: set[str | None] = set()  # each is said once
     broken = {event["seq"]: event for event in verdict.broken}
     noted = {event["seq"]: event for event in verdict.noted} if is_short else {}
     first = sorted((noted | broken).items(), key=lambda one: (one[0] not in broken, one[0]))
@@ -214,8 +217,10 @@ def _whys(verdict: "Verdict", terminal: Terminal, *, is_short: bool) -> Iterator
         )
         if told:
             yield from _line(terminal, f"  {told} ({event['basis'] or 'documented'})")
-        if event.get("hint"):
-            yield from _line(terminal, f"  hint: {terminal.show(event['hint'], limit=300)}")
+        hint = remedy(event)
+        if hint not in (None, *hints):
+            hints.add(hint)
+            yield from _line(terminal, f"  hint: {terminal.show(hint, limit=300)}")
     more = verdict.broken_total - _SHOWN
     if more > 0:
         yield from _line(terminal, f"  and {more} more")

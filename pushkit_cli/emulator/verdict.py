@@ -66,6 +66,24 @@ DEVICE_RULES = (
 """Every device rule there is. All else that a device tells is no failure unless it is expected not
 to be: warnings (a completion that is missing among them), refused reports, spent budgets."""
 
+_INSTALL = "let the app report its calls, then install it again: pushkit device do NAME reinstall"
+REMEDIES: Mapping[str, str] = {
+    "NSInternalInconsistencyException": "report a call before the delegate method returns, on "
+    "every path; one that is over can be ended right after",
+    "0xBAADCA11": "make the registry, with its delegate, at every launch, and keep its queue free",
+    "crashed": "catch what a body or a refused report may raise: repeated crashes stop VoIP pushes",
+    "too-many-failures": _INSTALL,
+    "voip-stopped": _INSTALL,
+}
+"""What to do about a broken rule, by the reason of the event that says so. Ours, from Apple's
+"Responding to VoIP Notifications from PushKit" and the answers of DTS."""
+
+
+def remedy(event: Mapping[str, Any]) -> str | None:
+    """What to do about an event that says why something went wrong: its own hint, or a rule's."""
+    hint = event.get("hint") or REMEDIES.get(event["reason"] or "")
+    return None if hint is None else str(hint)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:

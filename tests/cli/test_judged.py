@@ -58,6 +58,13 @@ def test_a_missing_call_is_told_with_its_push_its_reason_and_whose_rule_it_is() 
     assert len(said) == 4
 
 
+def test_what_to_do_about_a_broken_rule_is_said_once() -> None:
+    killed = {**KILLED, "reason": "0xBAADCA11"}
+    said = told(killed, {**killed, "seq": 1001})
+    (hint,) = (line for line in said if "hint: " in line)
+    assert hint.startswith("pushkit:   hint: make the registry, with its delegate, at every launch")
+
+
 def test_a_broken_rule_alone_is_called_so() -> None:
     said = told(KILLED, expects=("refused=0",))
     assert said[0].startswith("pushkit: broken   push b0c913 (voip, iphone): terminated at ")

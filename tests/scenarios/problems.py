@@ -68,7 +68,7 @@ PROBLEMS = (
         exit=7,
         event="terminated",
         reason="NSInternalInconsistencyException",
-        words="the app returned and never posted an incoming call to the system",
+        words="report a call before the delegate method returns, on every path",
         repaired="reports a call on that path as well, and ends it",
     ),
     Problem(
@@ -78,7 +78,7 @@ PROBLEMS = (
         exit=7,
         event="voip-stopped",
         reason="too-many-failures",
-        words="APNs answers 200 all the same, reinstalling the app clears it",
+        words="then install it again: pushkit device do NAME reinstall",
         repaired="reports its calls, and is installed again",
     ),
     Problem(
@@ -88,7 +88,7 @@ PROBLEMS = (
         exit=7,
         event="terminated",
         reason="0xBAADCA11",
-        words="no call was reported within 7 s of delivery",
+        words="make the registry, with its delegate, at every launch",
         repaired="makes it at every launch",
     ),
     Problem(
@@ -167,7 +167,7 @@ PROBLEMS = (
         exit=7,
         event="terminated",
         reason="NSInternalInconsistencyException",
-        words="the app returned and never posted an incoming call to the system",
+        words="report a call before the delegate method returns, on every path",
         repaired="reports first, and looks for its data then",
     ),
     Problem(
@@ -177,7 +177,7 @@ PROBLEMS = (
         exit=7,
         event="terminated",
         reason="crashed",
-        words="the call was refused: filteredByDoNotDisturb",
+        words="catch what a body or a refused report may raise",
         repaired="survives it: a refused report counts",
     ),
     Problem(
@@ -187,7 +187,7 @@ PROBLEMS = (
         exit=7,
         event="terminated",
         reason="NSInternalInconsistencyException",
-        words="the app returned and never posted an incoming call to the system",
+        words="report a call before the delegate method returns, on every path",
         repaired="sends messages as alerts, and calls alone as calls",
     ),
 )
