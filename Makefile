@@ -5,6 +5,9 @@ BIN    := .venv/bin
 # At least 25.1, the first pip that reads [dependency-groups].
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Every test of a command starts a process; compiled files spare each of them a good part of that.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint interop soak bench completions clean
 
 demo: .venv/.run
