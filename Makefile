@@ -5,8 +5,8 @@ BIN    := .venv/bin
 # At least 25.1, the first pip that reads [dependency-groups].
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# Every test of a command starts a process; compiled files spare each of them a good part of that.
-unexport PYTHONDONTWRITEBYTECODE
+# Tests that play a full disk would leave compiled files torn, and Python believes them.
+export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: demo test lint interop soak bench completions clean
 
