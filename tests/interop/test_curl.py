@@ -9,7 +9,7 @@ import pytest
 
 from pushkit_cli.apns.rules import RULES
 from tests.interop.certified import ACCEPTED, REFUSED
-from tests.interop.curl import Ask, Curl, good, header, more, signed, to, token_of
+from tests.interop.curl import Ask, Curl, body, good, header, more, signed, to, token_of
 from tests.interop.listening import APP, KEY, SECOND_KEY, Listener, leftovers, listening
 from tests.interop.processes import PUSHKIT
 from tests.interop.verdicts import UUID, Row
@@ -111,7 +111,8 @@ def test_the_provider_token_is_written_nowhere(curl: Curl, listener: Listener) -
 
 
 def test_a_push_that_curl_sends_rings_the_phone(curl: Curl, listener: Listener) -> None:
-    (answer,) = curl.ask(listener, [good(listener, more(("x-trace", "ring")))])
+    call = body(b'{"callUUID":"0b449e28-0000-4000-8000-000000000001"}')  # nobody else's here
+    (answer,) = curl.ask(listener, [good(listener, more(("x-trace", "ring")), call)])
     push = listener.push_of(answer["apns-id"])
     assert push["headers"]["x-trace"] == "ring"
     assert push["headers"]["content-type"] == "application/x-www-form-urlencoded"
