@@ -26,10 +26,10 @@ def bearer(ready: Ready) -> str:
 
 
 def request(ready: Ready, provider_token: str, kind: PushType = PushType.voip) -> Request:
-    """A push to the first device, with an id of its own."""
+    """A push to the first device, with an id and a call of its own."""
     push = Push(
         token=ready["devices"][0]["tokens"][kind],
-        payload=b'{"aps":{"alert":"x"},"callUUID":"c"}',
+        payload=f'{{"aps":{{"alert":"x"}},"callUUID":"{new_id()}"}}'.encode(),
         topic=topic_for(ready["apps"][0], kind),
         push_type=kind,
         priority=10,

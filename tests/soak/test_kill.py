@@ -98,7 +98,7 @@ class Traffic:
         suffix = {PushType.voip: ".voip", PushType.fileprovider: ".pushkit.fileprovider"}
         push = Push(
             token=self._ready["devices"][0]["tokens"][kind],
-            payload=b'{"aps":{"alert":"x"},"callUUID":"c"}',
+            payload=f'{{"aps":{{"alert":"x"}},"callUUID":"{new_id()}"}}'.encode(),
             topic=self._ready["apps"][0] + suffix.get(kind, ""),
             push_type=kind,
             priority=10,
