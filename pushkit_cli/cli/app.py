@@ -139,6 +139,9 @@ def run(arguments: list[str], variables: Mapping[str, str]) -> int:
     except Terminated:
         code = terminal.failed("terminated", "terminated", None, ExitCode.TERMINATED)
     except Exception as error:  # the boundary: a traceback is for those who ask for it
+        if error is terminal.unwritable:
+            said = f"stdout cannot be written: {terminal.unwritable.strerror}"
+            return terminal.failed("config", said, "send stdout somewhere else", ExitCode.CONFIG)
         if variables.get("PUSHKIT_DEBUG") == "1":
             raise
         said = f"a bug in pushkit: {type(error).__name__}: {error}"

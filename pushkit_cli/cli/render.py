@@ -37,6 +37,8 @@ class Terminal:
         self.as_json = self.quiet = self.verbose = False
         self._colour = "auto"
         self._gone: set[TextIO] = set()
+        self.output_is_all = True
+        self.unwritable: OSError | None = None
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError):  # a stream that a test put in its place
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -144,6 +146,10 @@ class Terminal:
         for stream in (sys.stdout, sys.stderr):
             self._guarded(stream, stream.flush)
 
+    def work_counts(self) -> None:
+        """From here on the exit code speaks of work done, whether or not stdout takes the words."""
+        self.output_is_all = False
+
     def give_up(self) -> None:
         """Write no more to a stream whose reader takes nothing: the end must not wait for him."""
         for stream in (sys.stdout, sys.stderr):
@@ -176,10 +182,22 @@ class Terminal:
         try:
             act()
         except BrokenPipeError:
-            self._gone.add(stream)
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+            self._abandon(stream)
+        except OSError as error:  # a full disk, a dead terminal
+            if stream is sys.stderr:
+                self._abandon(stream)
+            elif self.output_is_all:
+                self.unwritable = error
+                raise
+            else:
+                self._abandon(stream)
+                self.warn(f"stdout cannot be written: {error.strerror}; the exit code is true")
+
+    def _abandon(self, stream: TextIO) -> None:
+        self._gone.add(stream)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def error_object(kind: str, message: str, hint: str | None, code: ExitCode) -> dict[str, Any]:

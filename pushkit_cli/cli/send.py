@@ -185,6 +185,7 @@ def _send(planned: "Plan", terminal: Terminal) -> int:
     for shot in planned.shots:
         for line in replies.finding_lines(shot, terminal):
             terminal.say(line)
+    terminal.work_counts()
     run = dispatch(planned)
     for place, result in enumerate(run.results, start=1):
         if terminal.as_json:
