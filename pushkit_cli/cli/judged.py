@@ -1,5 +1,6 @@
 """How `listen` is told what to expect, and how it says what came of it."""
 
+import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -14,7 +15,7 @@ from pushkit_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from pushkit_cli.cli.telling import Teller
-    from pushkit_cli.engine.judging import Trial, Verdict
+    from pushkit_cli.engine.judging import Otherwise, Required, Trial, Verdict
     from pushkit_cli.engine.listener import Options, Running
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -154,6 +155,8 @@ def run_judged(
     verdict = session.verdict
     assert verdict is not None
     teller.object(session.object(teller.seq))
+    if verdict.exit:
+        terminal.say("", loud=True)  # apart from what the command said
     for line in lines(verdict, trial, session.trouble, terminal):
         terminal.say(line, loud=bool(verdict.exit))
     if junit is not None:
@@ -178,12 +181,26 @@ def lines(
             yield from _line(
                 terminal, f"not met  {told}   {required.failed} of {required.checked} pushes"
             )
-            for push in required.pushes[:_SHOWN]:
-                yield from _line(terminal, f"  push {push[:6]}: pushkit inbox show tells it whole")
+            for other in required.otherwise[:_SHOWN]:
+                yield from _line(
+                    terminal, f"  push {other.push_id[:6]}: {_stood(required, other, terminal)}"
+                )
+            if required.failed > _SHOWN:
+                yield from _line(terminal, f"  and {required.failed - _SHOWN} more")
     yield from _whys(verdict, terminal, is_short=bool(missing))
     yield from _of_command(verdict, trial, trouble, terminal)
     if verdict.by is None:
         yield from _line(terminal, _all_is_well(verdict, trial, terminal))
+
+
+def _stood(required: "Required", one: "Otherwise", terminal: Terminal) -> str:
+    """What a push holds in place of what it must."""
+    place = terminal.show(required.place)
+    if one.found is None:
+        return f"{place} is not there"
+    is_text = isinstance(one.found, str)
+    shown = terminal.show(one.found if is_text else json.dumps(one.found))
+    return f'{place} is "{shown}"' if is_text else f"{place} is {shown}"
 
 
 def _all_is_well(verdict: "Verdict", trial: "Trial", terminal: Terminal) -> str:
@@ -202,21 +219,18 @@ def _whys(verdict: "Verdict", terminal: Terminal, *, is_short: bool) -> Iterator
     broken = {event["seq"]: event for event in verdict.broken}
     noted = {event["seq"]: event for event in verdict.noted} if is_short else {}
     first = sorted((noted | broken).items(), key=lambda one: (one[0] not in broken, one[0]))
+    hooked: set[str] = set()  # pushes whose hook has been heard
     for seq, event in first[:_SHOWN]:
         mark = "broken   " if seq in broken and not is_short else "  "
         push = event["id"] if event["event"] == "push" else event["push_id"]
-        which = "" if push is None else f"push {push[:6]} "
-        who = ", ".join(terminal.show(event[name] or "?") for name in ("type", "device"))
-        at = datetime.fromisoformat(event["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
-        what = "was refused" if event["event"] == "push" else event["event"]
-        yield from _line(terminal, f"{mark}{which}({who}): {what} at {at}")
-        told = ": ".join(
-            terminal.show(event[name], limit=300)
-            for name in ("reason", "detail")
-            if event[name] is not None
-        )
-        if told:
-            yield from _line(terminal, f"  {told} ({event['basis'] or 'documented'})")
+        if event["event"] == "hook" and push in hooked:
+            continue
+        yield from _line(terminal, mark + _headline(event, push, terminal))
+        yield from _told(event, terminal)
+        said = verdict.hooks.get(push)
+        if said is not None and push not in hooked and said["seq"] != seq:
+            yield from _told(said, terminal, who="the hook: ")
+        hooked.add(push)
         hint = remedy(event)
         if hint not in (None, *hints):
             hints.add(hint)
@@ -224,6 +238,22 @@ def _whys(verdict: "Verdict", terminal: Terminal, *, is_short: bool) -> Iterator
     more = verdict.broken_total - _SHOWN
     if more > 0:
         yield from _line(terminal, f"  and {more} more")
+
+
+def _headline(event: Mapping[str, Any], push: str | None, terminal: Terminal) -> str:
+    which = "" if push is None else f"push {push[:6]} "
+    who = ", ".join(terminal.show(event[name] or "?") for name in ("type", "device"))
+    at = datetime.fromisoformat(event["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    what = "was refused" if event["event"] == "push" else event["event"]
+    return f"{which}({who}): {what} at {at}"
+
+
+def _told(event: Mapping[str, Any], terminal: Terminal, *, who: str = "") -> Iterator[str]:
+    """Why, and whose rule it is."""
+    words = [terminal.show(event[name], limit=600) for name in ("reason", "detail") if event[name]]
+    if words:
+        basis = "" if who else f" ({event['basis'] or 'documented'})"
+        yield from _line(terminal, f"  {who}{': '.join(words)}{basis}")
 
 
 def _of_command(

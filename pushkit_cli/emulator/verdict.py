@@ -9,18 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pushkit_cli.apns.push import PushType
-from pushkit_cli.emulator.selector import (
-    PUSH,
-    Count,
-    What,
-    read_condition,
-    read_expectation,
-    read_what,
-)
-from pushkit_cli.errors import ExitCode, UsageError
+from pushkit_cli.emulator.selector import PUSH, What
+from pushkit_cli.emulator.terms import Terms
+from pushkit_cli.errors import ExitCode
 from pushkit_cli.phone.events import Happening
-from pushkit_cli.phone.paths import Place
 
 KEPT = 100
 """Events and pushes that a verdict names at most; of more it has the number."""
@@ -85,50 +77,6 @@ def remedy(event: Mapping[str, Any]) -> str | None:
     return None if hint is None else str(hint)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
-    """WHAT[@DEVICE]=COUNT."""
-
-    what: What
-    count: Count
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """TYPE:PATH[=VALUE]: what must hold of every accepted push of a type."""
-
-    text: str
-    what: What
-    condition: Place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """By what a run is judged."""
-
-    expectations: tuple[Expectation, ...] = ()
-    requirements: tuple[Requirement, ...] = ()
-
-
-def read_terms(expectations: Iterable[str], requirements: Iterable[str]) -> Terms:
-    """Read what was said. Raises UsageError."""
-    read = (read_expectation(text) for text in expectations)
-    return Terms(
-        expectations=tuple(Expectation(what=what, count=count) for what, count in read),
-        requirements=tuple(_requirement(text) for text in requirements),
-    )
-
-
-def _requirement(text: str) -> Requirement:
-    kind, colon, path = text.partition(":")
-    if not colon or kind not in [*PushType]:
-        raise UsageError(
-            f"{text} is not TYPE:PATH[=VALUE]",
-            hint=f"voip:headers.apns-expiration=0; TYPE is one of {', '.join(PushType)}",
-        )
-    return Requirement(text=text, what=read_what(kind), condition=read_condition(path))
-
-
 class By(StrEnum):
     """What decided the exit code."""
 
@@ -165,13 +113,26 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Otherwise:
+    """A push that a requirement does not hold of; `found` stands in its place, `None`: nothing."""
+
+    push_id: str
+    found: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Required:
-    """A requirement, and how many pushes it was asked of; `pushes` are ids of those that failed."""
+    """A requirement, and how many pushes it was asked of; `otherwise` are the first that failed."""
 
     text: str
     checked: int
     failed: int
-    pushes: tuple[str, ...]
+    otherwise: tuple[Otherwise, ...]
+
+    @property
+    def place(self) -> str:
+        """Where it looks in a push: `headers.apns-expiration`."""
+        return self.text.partition(":")[2].partition("=")[0]
 
     @property
     def met(self) -> bool:
@@ -183,7 +144,8 @@ class Required:
 class Verdict:
     """What became of a run. `broken` are events, the first KEPT of `broken_total`.
 
-    `noted` are the last events that may say why something is missing.
+    `noted` are the last events that may say why something is missing. `hooks` are, by push, what an
+    app that runs elsewhere said when it failed.
     """
 
     exit: int
@@ -194,6 +156,7 @@ class Verdict:
     broken: tuple[Mapping[str, Any], ...]
     broken_total: int
     noted: tuple[Mapping[str, Any], ...]
+    hooks: Mapping[str, Mapping[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract, but for `v`, `seq` and `at`."""
@@ -212,7 +175,8 @@ class Verdict:
                     "checked": one.checked,
                     "failed": one.failed,
                     "met": one.met,
-                    "pushes": list(one.pushes),
+                    "pushes": [other.push_id for other in one.otherwise],
+                    "found": [other.found for other in one.otherwise],
                 }
                 for one in self.requirements
             ],
@@ -225,7 +189,7 @@ class Verdict:
 class _Asked:
     checked: int = 0
     failed: int = 0
-    pushes: list[str] = field(default_factory=list)
+    otherwise: list[Otherwise] = field(default_factory=list)
 
 
 class Judge:
@@ -237,6 +201,7 @@ class Judge:
         self._asked = [_Asked() for _ in terms.requirements]
         self._broken: dict[_Kind, _Broken] = {}
         self._noted: deque[Mapping[str, Any]] = deque(maxlen=_NOTED)
+        self._hooks: dict[str, Mapping[str, Any]] = {}
 
     def see(self, event: Mapping[str, Any]) -> None:
         """Take one event."""
@@ -247,12 +212,15 @@ class Judge:
                 asked.checked += 1
                 if not required.condition.holds(event):
                     asked.failed += 1
-                    if len(asked.pushes) < KEPT:
-                        asked.pushes.append(event["id"])
+                    if len(asked.otherwise) < KEPT:
+                        found = required.condition.find(event)
+                        asked.otherwise.append(Otherwise(push_id=event["id"], found=found))
         for rule in DEVICE_RULES:
             if rule.is_broken_by(event):
                 kind = (rule, event["device"], event["type"])
                 self._broken.setdefault(kind, _Broken()).add(event)
+        if _is_failed_hook(event) and event["push_id"] is not None and len(self._hooks) < KEPT:
+            self._hooks[event["push_id"]] = event
         if _says_why(event):
             self._noted.append(event)
 
@@ -289,7 +257,10 @@ class Judge:
         )
         required = tuple(
             Required(
-                text=one.text, checked=asked.checked, failed=asked.failed, pushes=(*asked.pushes,)
+                text=one.text,
+                checked=asked.checked,
+                failed=asked.failed,
+                otherwise=(*asked.otherwise,),
             )
             for one, asked in zip(self.terms.requirements, self._asked, strict=True)
         )
@@ -309,6 +280,7 @@ class Judge:
             broken=tuple(broken[:KEPT]),
             broken_total=total,
             noted=tuple(self._noted),
+            hooks=dict(self._hooks),
         )
 
     def _is_excused(self, kind: "_Kind") -> bool:
@@ -361,7 +333,13 @@ _WHYS = frozenset(
 
 def _says_why(event: Mapping[str, Any]) -> bool:
     """Whether an event may be the reason why another never came."""
-    return event["event"] in _WHYS or (event["event"] == PUSH and event["status"] != 200)
+    is_refused = bool(event["event"] == PUSH and event["status"] != 200)
+    return event["event"] in _WHYS or is_refused or _is_failed_hook(event)
+
+
+def _is_failed_hook(event: Mapping[str, Any]) -> bool:
+    """Whether an app that runs elsewhere says how it failed; all went well where it just said."""
+    return bool(event["event"] == Happening.HOOK and event["reason"] != "said")
 
 
 def _unknown_device(what: What, names: list[str]) -> str | None:

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from pushkit_cli.emulator.state import Device
-from pushkit_cli.emulator.verdict import Ending, Judge, Terms, Verdict, read_terms, remedy
+from pushkit_cli.emulator.terms import Terms, read_terms
+from pushkit_cli.emulator.verdict import Ending, Judge, Otherwise, Required, Verdict, remedy
 from pushkit_cli.engine import host, inside
 from pushkit_cli.engine.job import CannotRunError, Job
 from pushkit_cli.engine.objects import Happened, stamp
 from pushkit_cli.engine.stage import Stage
 
-__all__ = ["ALONE_S", "Session", "Trial", "Verdict", "read_terms", "remedy"]
+__all__ = [
+    "ALONE_S", "Otherwise", "Required", "Session", "Trial", "Verdict", "read_terms", "remedy",
+]  # fmt: skip
 
 GRACE_S = 10.0
 """How long is waited for what is missing once the command has ended."""

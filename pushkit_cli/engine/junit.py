@@ -1,14 +1,16 @@
 """A verdict as JUnit XML, which every CI system reads: a case for each thing that was judged."""
 
+import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-from pushkit_cli.emulator.verdict import DEVICE_RULES, By, Verdict
+from pushkit_cli.emulator.verdict import DEVICE_RULES, By, Required, Verdict
 from pushkit_cli.errors import StoreError
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -53,7 +55,7 @@ def cases(verdict: Verdict, command: tuple[str, ...] | None) -> Iterator[Case]:
             group="pushkit.require",
             name=required.text,
             failure=None if required.met else told,
-            detail="\n".join(f"push {one}" for one in required.pushes[:_SHOWN]),
+            detail="\n".join(told_otherwise(required)),
         )
     for rule in DEVICE_RULES:
         found = [event for event in verdict.broken if rule.is_broken_by(event)]
@@ -62,8 +64,15 @@ def cases(verdict: Verdict, command: tuple[str, ...] | None) -> Iterator[Case]:
             group="pushkit.device-rule",
             name=f"{word}: {rule.text}",
             failure=_told(found[0]) if found else None,
-            detail=_lines(found),
+            detail=_lines(_with_hooks(found, verdict)),
         )
+
+
+def told_otherwise(required: Required) -> Iterator[str]:
+    """What stood in some pushes instead of what a requirement says, a line each."""
+    for one in required.otherwise[:_SHOWN]:
+        what = "is not there" if one.found is None else f"is {json.dumps(one.found)}"
+        yield f"push {one.push_id}: {required.place} {what}"
 
 
 def to_xml(found: list[Case], took_s: float) -> bytes:
@@ -98,8 +107,16 @@ def _of_command(verdict: Verdict) -> str | None:
     return None
 
 
-def _lines(events: "tuple[Mapping[str, Any], ...] | list[Mapping[str, Any]]") -> str:
-    return "\n".join(_told(event) for event in events[:_SHOWN])
+def _lines(events: Iterable[Mapping[str, Any]]) -> str:
+    return "\n".join(_told(event) for event in islice(events, _SHOWN))
+
+
+def _with_hooks(events: list[Mapping[str, Any]], verdict: Verdict) -> Iterator[Mapping[str, Any]]:
+    """Events, each followed by what the app said that failed with its push."""
+    for event in events:
+        yield event
+        if event["push_id"] in verdict.hooks:
+            yield verdict.hooks[event["push_id"]]
 
 
 def _told(event: Mapping[str, Any]) -> str:

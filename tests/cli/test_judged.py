@@ -14,7 +14,8 @@ import pytest
 
 from pushkit_cli.cli.judged import lines
 from pushkit_cli.cli.render import Terminal
-from pushkit_cli.emulator.verdict import Ending, Judge, read_terms
+from pushkit_cli.emulator.terms import read_terms
+from pushkit_cli.emulator.verdict import Ending, Judge
 from pushkit_cli.engine.judging import Trial
 from tests.cli.errands import failed, spoken
 from tests.commands import PATIENCE_S, PUSHKIT, objects, pushkit
@@ -80,11 +81,69 @@ def test_a_refusal_is_the_reason_why_a_push_is_missing() -> None:
     assert said[3] == "pushkit:   hint: send --env sandbox"
 
 
-def test_a_requirement_names_the_pushes_that_fail_it() -> None:
-    bad = push(payload=None)
-    said = told(push(), bad, requires=("voip:payload.callUUID",))
-    assert said[0] == "pushkit: not met  voip:payload.callUUID   1 of 2 pushes"
-    assert bad["id"][:6] in said[1]
+@pytest.mark.parametrize(
+    ("bad", "require", "stood"),
+    [
+        ({"payload": None}, "voip:payload.callUUID", "payload.callUUID is not there"),
+        ({"payload": {"callUUID": "c\x1b2"}}, "voip:payload.callUUID=c1",
+         r'payload.callUUID is "c\x1b2"'),
+        ({"payload": {"callUUID": "c1", "n": [1, True]}}, "voip:payload.callUUID=c2",
+         'payload.callUUID is "c1"'),
+        ({"payload": {"callUUID": {"n": [1, True]}}}, "voip:payload.callUUID=c1",
+         'payload.callUUID is {"n": [1, true]}'),
+        ({"headers": {"apns-expiration": "30"}}, "voip:headers.apns-expiration=0",
+         'headers.apns-expiration is "30"'),
+    ],
+)  # fmt: skip
+def test_a_requirement_says_what_stood_there_instead(
+    bad: dict[str, Any], require: str, stood: str
+) -> None:
+    other = push(**bad)
+    said = told(other, requires=(require,))
+    assert said[0] == f"pushkit: not met  {require}   1 of 1 pushes"
+    assert said[1] == f"pushkit:   push {other['id'][:6]}: {stood}"
+
+
+def test_of_many_pushes_that_fail_a_requirement_the_first_are_told() -> None:
+    said = told(*[push(payload=None) for _ in range(20)], requires=("voip:payload.callUUID",))
+    assert said[0] == "pushkit: not met  voip:payload.callUUID   20 of 20 pushes"
+    assert (said[6], len(said)) == ("pushkit:   and 15 more", 8)
+
+
+HOOK = happened("hook", push_id=KILLED["push_id"], at=AT, basis="ours")
+WORDS = {
+    "failed": "exit 3 after 5 ms; stderr: no such user",
+    "crashed": "the hook died of SIGSEGV after 5 ms",
+    "cannot-run": "./on-push.sh cannot be run: exec format error",
+    "killed": "killed after 7000 ms; stderr: waiting for the database",
+}
+
+
+@pytest.mark.parametrize(("reason", "detail"), WORDS.items(), ids=WORDS)
+@pytest.mark.parametrize("expects", [(), ("call-reported=1",)])
+@pytest.mark.parametrize("killed_first", [True, False])
+def test_a_hook_has_its_say_beneath_what_came_of_it(
+    reason: str, detail: str, expects: tuple[str, ...], killed_first: bool
+) -> None:
+    hook = {**HOOK, "reason": reason, "detail": detail}
+    events = [{**KILLED, "seq": 1}, {**hook, "seq": 2}]
+    if not killed_first:
+        events = [{**hook, "seq": 1}, {**KILLED, "seq": 2}]
+    said = told(*events, expects=expects)
+    place = next(place for place, line in enumerate(said) if "the app returned" in line)
+    assert said[place + 1] == f"pushkit:   the hook: {reason}: {detail}"
+    assert sum(detail in line for line in said) == 1
+
+
+def test_a_hook_that_fails_for_a_push_without_a_duty_is_heard_where_something_is_missing() -> None:
+    hook = happened("hook", kind="complication", push_id="ab" * 16, at=AT, basis="ours",
+                    reason="failed", detail="exit 3")  # fmt: skip
+    said = told(hook, expects=("complication=1",))
+    assert "pushkit:   failed: exit 3 (ours)" in said
+    assert told({**hook, "reason": "said"}, expects=("complication=1",)) == [
+        "pushkit: not met  complication=1   got 0",
+        "pushkit:   npm test itself exited 0",
+    ]
 
 
 @pytest.mark.parametrize(

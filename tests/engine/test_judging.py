@@ -15,7 +15,8 @@ import pytest
 
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.emulator.moves import AppNoted, Requested
-from pushkit_cli.emulator.verdict import By, Verdict, read_terms
+from pushkit_cli.emulator.terms import read_terms
+from pushkit_cli.emulator.verdict import By, Verdict
 from pushkit_cli.engine.app_host import BadApp, Manner
 from pushkit_cli.engine.judging import Session, Trial
 from pushkit_cli.phone.events import DeviceEvent, Happening

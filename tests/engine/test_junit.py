@@ -6,7 +6,8 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from pushkit_cli.emulator.verdict import DEVICE_RULES, Ending, Judge, Verdict, read_terms
+from pushkit_cli.emulator.terms import read_terms
+from pushkit_cli.emulator.verdict import DEVICE_RULES, Ending, Judge, Verdict
 from pushkit_cli.engine import junit
 from pushkit_cli.errors import ExitCode, StoreError
 from tests.emulator.test_verdict import happened, push
@@ -54,6 +55,22 @@ def test_each_thing_that_was_judged_has_a_case() -> None:
     )
     assert rule is not None
     assert "com.example.app" in rule.attrib["message"]
+    missing = cases["voip:payload.x"]
+    assert missing is not None
+    assert (missing.text or "").endswith(": payload.x is not there")
+
+
+def test_a_hook_has_its_say_in_the_case_of_the_rule_it_broke() -> None:
+    hook = happened("hook", push_id=KILLED["push_id"], app="com.example.app", at=KILLED["at"],
+                    reason="failed", detail="exit 3; stderr: no such user", basis="ours",
+                    apns_id="ID")  # fmt: skip
+    top = parsed(verdict_of(hook, KILLED), None)
+    (said,) = (
+        one.text or "" for one in top.iter("failure") if "com.example.app" in one.attrib["message"]
+    )
+    first, second = said.splitlines()
+    assert "terminated" in first
+    assert "failed  exit 3; stderr: no such user" in second
 
 
 @pytest.mark.parametrize(
