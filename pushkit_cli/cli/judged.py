@@ -188,6 +188,8 @@ def lines(
             if required.failed > _SHOWN:
                 yield from _line(terminal, f"  and {required.failed - _SHOWN} more")
     yield from _whys(verdict, terminal, is_short=bool(missing))
+    if verdict.busy_s is not None:
+        yield from _line(terminal, *_still_busy(verdict.busy_s))
     yield from _of_command(verdict, trial, trouble, terminal)
     if verdict.by is None:
         yield from _line(terminal, _all_is_well(verdict, trial, terminal))
@@ -254,6 +256,11 @@ def _told(event: Mapping[str, Any], terminal: Terminal, *, who: str = "") -> Ite
     if words:
         basis = "" if who else f" ({event['basis'] or 'documented'})"
         yield from _line(terminal, f"  {who}{': '.join(words)}{basis}")
+
+
+def _still_busy(waited_s: float) -> tuple[str, str]:
+    busy = f"  an app was still busy with a push after {waited_s:g} s"
+    return f"{busy}: what it does later is not judged", "  hint: --grace waits longer"
 
 
 def _of_command(

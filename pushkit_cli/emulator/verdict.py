@@ -93,12 +93,14 @@ class Ending:
 
     `child_exit`: with what the command left, 128 and the signal's number where it died of one;
     `None` where there was no command, or it was we who ended it. `signalled`: the code of the
-    signal that interrupted a command. `timed_out`: the command's time was up.
+    signal that interrupted a command. `timed_out`: the command's time was up. `busy_s`: for so
+    many seconds an app was waited for at the end, which has not returned even so; `None`: none was.
     """
 
     child_exit: int | None = None
     signalled: ExitCode | None = None
     timed_out: bool = False
+    busy_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +153,7 @@ class Verdict:
     exit: int
     by: By | None
     child_exit: int | None
+    busy_s: float | None
     expectations: tuple[Counted, ...]
     requirements: tuple[Required, ...]
     broken: tuple[Mapping[str, Any], ...]
@@ -165,6 +168,7 @@ class Verdict:
             "exit": self.exit,
             "by": self.by,
             "child_exit": self.child_exit,
+            "busy_s": self.busy_s,
             "expectations": [
                 {"what": one.what, "count": one.count, "got": one.got, "met": one.met}
                 for one in self.expectations
@@ -231,6 +235,12 @@ class Judge:
         return any(expected.count.is_exceeded(got) for expected, got in pairs)
 
     @property
+    def is_broken(self) -> bool:
+        """Whether a device rule is broken, and nothing that was said can excuse it any more."""
+        whats = [expected.what for expected in self.terms.expectations]
+        return any(not any(_names(what, kind) for what in whats) for kind in self._broken)
+
+    @property
     def has_enough(self) -> bool:
         """Whether nothing is missing."""
         pairs = zip(self.terms.expectations, self._got, strict=True)
@@ -275,6 +285,7 @@ class Judge:
             exit=code,
             by=by,
             child_exit=ending.child_exit,
+            busy_s=ending.busy_s,
             expectations=counted,
             requirements=required,
             broken=tuple(broken[:KEPT]),
@@ -284,15 +295,21 @@ class Judge:
         )
 
     def _is_excused(self, kind: "_Kind") -> bool:
-        rule, device, push_type = kind
+        pairs = zip(self.terms.expectations, self._got, strict=True)
         return any(
-            got > 0
-            and expected.count.allows(got)
-            and expected.what.event in rule.excused_by
-            and expected.what.device in (None, device)
-            and expected.what.type in (None, push_type)
-            for expected, got in zip(self.terms.expectations, self._got, strict=True)
+            got > 0 and expected.count.allows(got) and _names(expected.what, kind)
+            for expected, got in pairs
         )
+
+
+def _names(what: What, kind: "_Kind") -> bool:
+    """Whether an expectation speaks of what broke a rule."""
+    rule, device, push_type = kind
+    return (
+        what.event in rule.excused_by
+        and what.device in (None, device)
+        and what.type in (None, push_type)
+    )
 
 
 _Kind = tuple[DeviceRule, str | None, str | None]

@@ -108,8 +108,8 @@ class Session:
             self._trial.timeout_s, lambda: judge.waits_for_more and judge.has_enough
         )
         self._signal = None
-        await self._until(lambda: not self._stage.world.is_busy, self._trial.grace_s)
-        return Ending()
+        is_idle = await self._until(lambda: not self._stage.world.is_busy, self._trial.grace_s)
+        return Ending(busy_s=None if is_idle else self._trial.grace_s)
 
     # A command
 
@@ -135,12 +135,19 @@ class Session:
 
     async def _followed(self, job: Job) -> Ending:
         in_time = await self._until(lambda: job.code is not None, self._trial.timeout_s)
+        is_idle = True
         if job.code == 0 and not self._is_stopped:
-            await self._settled(self._trial.grace_s, lambda: self._judge.has_enough)
+            judge = self._judge  # with a broken rule nothing that is missing is worth a wait
+            await self._settled(self._trial.grace_s, lambda: judge.has_enough or judge.is_broken)
+            is_idle = self._is_stopped or not self._stage.world.is_busy
         if self._signal is not None:
             await job.end(self._signal, grace_s=self._trial.end_s)
             return Ending(child_exit=job.code, signalled=host.code_of(self._signal))
-        return Ending(child_exit=job.code, timed_out=not in_time)
+        return Ending(
+            child_exit=job.code,
+            timed_out=not in_time,
+            busy_s=None if is_idle else self._trial.grace_s,
+        )
 
     # Waiting
 

@@ -172,6 +172,15 @@ def test_how_the_command_ended_is_said(ending: Ending, line: str) -> None:
     assert told(ending=ending) == [line]
 
 
+def test_an_app_that_is_still_busy_is_said() -> None:
+    said = told(expects=("refused=0",), ending=Ending(child_exit=0, busy_s=10.0))
+    assert said == [
+        "pushkit:   an app was still busy with a push after 10 s: what it does later is not judged",
+        "pushkit:   hint: --grace waits longer",
+        "pushkit: met  refused=0",
+    ]
+
+
 def test_too_many_says_why_the_command_was_ended() -> None:
     said = told(push(), push(), expects=("voip=1",), ending=Ending())
     assert said == [

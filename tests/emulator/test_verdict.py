@@ -192,6 +192,25 @@ def test_too_many_is_known_at_once_and_enough_as_well() -> None:
     assert not Judge(read_terms([], [])).waits_for_more
 
 
+@pytest.mark.parametrize(
+    ("expects", "broken"),
+    [
+        ((), True),
+        (("call-reported=1",), True),
+        (("terminated=2",), False),
+        (("terminated@watch=1",), True),
+        (("terminated:voip=0..1",), False),
+    ],
+)
+def test_a_rule_is_broken_for_good_where_nothing_could_excuse_it(
+    expects: tuple[str, ...], broken: bool
+) -> None:
+    judge = Judge(read_terms(expects, []))
+    assert not judge.is_broken
+    judge.see(KILLED)
+    assert judge.is_broken is broken
+
+
 def test_what_is_kept_does_not_grow() -> None:
     kills = [happened("terminated") for _ in range(KEPT * 3)]
     bad = [push(payload=None) for _ in range(KEPT * 3)]
@@ -221,6 +240,7 @@ def test_the_object_of_the_contract_has_its_keys() -> None:
         "exit": 7,
         "by": "expectation",
         "child_exit": 0,
+        "busy_s": None,
         "expectations": [{"what": "voip", "count": "2", "got": 1, "met": False}],
         "requirements": [
             {

@@ -262,6 +262,35 @@ def test_an_app_that_is_busy_is_waited_for(play: Play) -> None:
     assert (reported.exit, killed.exit, killed.by) == (0, 7, By.DEVICE_RULE)
 
 
+def test_an_app_that_stays_busy_is_named_in_the_verdict(play: Play) -> None:
+    play.scene.stage.app = BadApp(play.scene.stage.feed, play.scene.stage.clock, Manner.HANGS)
+    assert play.run(shell("exit 0"), Play.push, grace_s=0.05).busy_s == 0.05
+    assert play.run(None, timeout_s=0.01, grace_s=0.02).busy_s == 0.02
+
+
+def test_an_app_that_returned_is_not(play: Play) -> None:
+    assert play.run(shell("exit 0"), Play.push).busy_s is None
+    assert play.run(None, Play.push, timeout_s=0.01).busy_s is None
+
+
+@pytest.mark.parametrize(
+    ("expects", "is_waited_for"),
+    [(("call-reported=1",), False), (("call-reported=1", "terminated=0..1"), True)],
+)
+def test_once_a_rule_is_broken_for_good_nothing_that_is_missing_is_waited_for(
+    play: Play, expects: tuple[str, ...], is_waited_for: bool
+) -> None:
+    play.expects = expects
+
+    def act(play: Play) -> None:
+        play.kill_app()
+        asyncio.get_running_loop().call_later(0.05, play.push)
+
+    found = play.run(shell("exit 0"), act, grace_s=PATIENCE_S)
+    assert found.expectations[0].met is is_waited_for
+    assert found.exit == (0 if is_waited_for else 7)
+
+
 def test_what_came_before_does_not_count(play: Play) -> None:
     async def before() -> None:
         play.push(3)
