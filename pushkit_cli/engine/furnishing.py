@@ -7,6 +7,7 @@ from pushkit_cli.apns.push import PushType
 from pushkit_cli.emulator.moves import Input, Install, Register, SetToken
 from pushkit_cli.emulator.state import App, Device, SigningKey, State
 from pushkit_cli.engine.local import ProviderKey
+from pushkit_cli.engine.variables import check_name
 from pushkit_cli.errors import UsageError
 from pushkit_cli.phone.registry import DEFAULT_DEVICES, OS_VERSIONS, token_types
 
@@ -39,7 +40,7 @@ def furniture(
 ) -> Iterator[Input]:
     """The inputs that make the world what was said; the same again changes nothing.
 
-    Raises UsageError for a token that no device of these can have.
+    Raises UsageError for a token that no device of these can have, and for names too much alike.
     """
     yield Register(
         record=SigningKey(
@@ -51,6 +52,7 @@ def furniture(
     )
     for bundle_id in apps:
         yield Register(record=App(bundle_id=bundle_id, team_id=team_id))
+    _check_names(devices, state)
     for device in devices:
         yield Register(record=_device(device, state))
         for bundle_id in apps:
@@ -62,6 +64,16 @@ def furniture(
             )
         device_name, bundle_id = _able(devices, apps, given)
         yield SetToken(device=device_name, bundle_id=bundle_id, type=given.type, token=given.token)
+
+
+def _check_names(devices: tuple[DeviceSpec, ...], state: State) -> None:
+    """Raise UsageError where two devices, of these or of earlier runs, could not be told apart."""
+    for place, device in enumerate(devices):
+        named = devices[:place]
+        if any(device.name == other.name for other in named):
+            raise UsageError(f"two devices are called {device.name}", hint="name each one once")
+        kept = [other.name for other in state.all_of(Device)]
+        check_name(device.name, [*(other.name for other in named), *kept])
 
 
 def _device(spec: DeviceSpec, state: State) -> Device:

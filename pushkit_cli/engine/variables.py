@@ -1,13 +1,25 @@
 """The variables that point a server, its tests and its tools at a listener."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from pushkit_cli.errors import UsageError
 
 
 def variables(ready: dict[str, Any]) -> dict[str, str]:
     """Every variable a ready object implies, in the order a person reads them."""
     return {name: str(value) for name, value in _pairs(ready) if value is not None}
+
+
+def check_name(name: str, others: Iterable[str]) -> None:
+    """Raise UsageError where a device's variables would be another's too."""
+    for other in others:
+        if other != name and _word(other) == _word(name):
+            raise UsageError(
+                f"the devices {other} and {name} would share PUSHKIT_TOKEN_{_word(name)}_…",
+                hint="names have to differ in more than case and punctuation: rename one",
+            )
 
 
 def _pairs(ready: dict[str, Any]) -> Iterator[tuple[str, Any]]:

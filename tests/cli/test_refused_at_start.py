@@ -144,3 +144,26 @@ def test_a_certificate_that_cannot_be_written_is_named(home: Path) -> None:
     (home / "local" / "ca.pem").mkdir()
     said = failed(here("listen", "--port", "0"), 6)
     assert str(home / "local" / "ca.pem") in said
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("a-b", "a_b", "a-b and a_b would share PUSHKIT_TOKEN_A_B_"),
+        ("bob", "Bob", "bob and Bob would share PUSHKIT_TOKEN_BOB_"),
+        ("a.b:macos", "a-b", "a.b and a-b would share PUSHKIT_TOKEN_A_B_"),
+        ("bob", "bob:watchos", "two devices are called bob"),
+    ],
+)
+def test_devices_that_no_variable_could_tell_apart(first: str, second: str, said: str) -> None:
+    words = ("--device", first, "--device", second)
+    assert said in failed(here("listen", "--ephemeral", "--port", "0", *words), 2)
+
+
+def test_devices_of_earlier_runs_count_where_a_new_one_is_named() -> None:
+    assert here("register", "device", "a-b", "--app", "com.example.app").returncode == 0
+    said = failed(here("listen", "--port", "0", "--device", "a_b"), 2)
+    assert "a-b and a_b would share" in said
+    done = here("register", "device", "A-B", "--app", "com.example.app")
+    assert "a-b and A-B would share" in failed(done, 2)
+    assert here("register", "device", "a-b", "--app", "com.example.app").returncode == 0
