@@ -126,7 +126,8 @@ def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
             _warn(words, listener, terminal)
             if not terminal.as_json and command is None:
                 teller.say("Ready. A local APNs, with devices behind it.  ^C stops it.")
-                teller.say(ready_lines(listener.ready, terminal) + "\n")
+                is_ephemeral = bool(words["ephemeral"])
+                teller.say(ready_lines(listener.ready, terminal, is_ephemeral=is_ephemeral) + "\n")
 
         options = _options(words, terminal, inside=command is not None)
         if trial is not None:

@@ -1,6 +1,7 @@
 """Screens that need columns: what a listener shows when it is ready. rich lays them out."""
 
 import io
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 _FIRST = ("voip", "complication", "alert", "fileprovider")
 
 
-def ready_lines(ready: Mapping[str, Any], terminal: "Terminal") -> str:
-    """The first screen of `pushkit listen`: addresses, credentials, tokens, and what to type."""
-    return laid_out(_grid(ready, terminal), terminal)
+def ready_lines(ready: Mapping[str, Any], terminal: "Terminal", *, is_ephemeral: bool) -> str:
+    """The first screen of `pushkit listen`: addresses, credentials, tokens, and what to type.
+
+    `is_ephemeral`: its home is a temporary one, which other shells have to be told of.
+    """
+    return laid_out(_grid(ready, terminal, is_ephemeral=is_ephemeral), terminal)
 
 
 def laid_out(what: Any, terminal: "Terminal") -> str:
@@ -36,7 +40,7 @@ def laid_out(what: Any, terminal: "Terminal") -> str:
     return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
 
 
-def _grid(ready: Mapping[str, Any], terminal: "Terminal") -> Padding:
+def _grid(ready: Mapping[str, Any], terminal: "Terminal", *, is_ephemeral: bool) -> Padding:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -54,6 +58,8 @@ def _grid(ready: Mapping[str, Any], terminal: "Terminal") -> Padding:
     for device in ready["devices"]:
         row(terminal.show(device["name"]), _tokens(device["tokens"], terminal))
     row("", "")
+    if is_ephemeral:  # commands in another shell would look for it where the kept one is
+        row("first", f"export PUSHKIT_HOME={shlex.quote(terminal.show(ready['home'], limit=400))}")
     row("try", "pushkit send --type voip")
     row("your server", 'eval "$(pushkit env)"')
     return Padding(table, (1, 0, 0, 2))

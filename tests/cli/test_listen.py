@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -46,6 +47,17 @@ def test_the_first_screen_says_what_to_type(home: Path) -> None:
     for words in ("sandbox", "production", "iphone", "watch", "try", "pushkit send --type voip"):
         assert words in text
     assert all(len(line) <= 80 for line in text.splitlines() if str(home) not in line)
+
+
+def test_the_first_screen_of_an_ephemeral_listener_says_where_other_shells_find_it() -> None:
+    process = subprocess.Popen(
+        [PUSHKIT, "listen", "--ephemeral", "--port", "0", "--timeout", "0.2s"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    (line,) = (one.strip() for one in err.decode().splitlines() if "export" in one)
+    assert re.fullmatch(r"first +export PUSHKIT_HOME=/\S+pushkit-\S+", line)
 
 
 def test_state_is_kept_and_tokens_follow_from_the_seed(home: Path) -> None:
