@@ -45,7 +45,7 @@ def key(
 
 def app(terminal: Terminal, bundle_id: str, given: dict[str, Any], *, replacing: bool) -> int:
     """Make an app known, by its name and team alone."""
-    from pushkit_cli.engine.emulated_keys import register_app
+    from pushkit_cli.engine.emulated_keys import homeless, register_app
 
     if any(value for name, value in given.items() if name != "team_id"):
         raise UsageError(
@@ -53,4 +53,11 @@ def app(terminal: Terminal, bundle_id: str, given: dict[str, Any], *, replacing:
             hint=f"pushkit register key FILE --local; register app {bundle_id} without it",
         )
     change = register_app(terminal.setting(), bundle_id, given["team_id"], replacing=replacing)
-    return said(terminal, "app", bundle_id, change, environment="local")
+    code = said(terminal, "app", bundle_id, change, environment="local")
+    device = homeless(terminal.setting(), bundle_id)
+    if device is not None:
+        terminal.hint(
+            "no device of the running listener has it yet: "
+            f"pushkit register device {device} --app {bundle_id}"
+        )
+    return code

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.emulator.moves import Register, Revoke
-from pushkit_cli.emulator.state import App, SigningKey, State
+from pushkit_cli.emulator.state import App, Device, DeviceToken, SigningKey, State
 from pushkit_cli.engine import emulated, local
 from pushkit_cli.engine.registering import Change, check_bundle_id, may_replace
 from pushkit_cli.engine.setting import Setting
@@ -67,6 +67,19 @@ def register_app(
     team = team_id or (listens if before is None else before.team_id)
     record = App(bundle_id=bundle_id, team_id=team)
     return _kept(setting, known, record, bundle_id, replacing=replacing)
+
+
+def homeless(setting: Setting, bundle_id: str) -> str | None:
+    """The device that could be given an app which the running listener has on none.
+
+    `None`: it is on one, or nobody listens; the next listener puts it on every device.
+    """
+    if setting.listener() is None:
+        return None
+    known = emulated.state(setting)
+    if any(token.bundle_id == bundle_id for token in known.all_of(DeviceToken)):
+        return None
+    return next((device.name for device in known.all_of(Device)), None)
 
 
 def revoke_key(setting: Setting, key_id: str) -> None:

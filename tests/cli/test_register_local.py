@@ -8,7 +8,7 @@ import pytest
 from pushkit_cli.apns.facts import KeyEnvironmentReason, Policy
 from pushkit_cli.engine.listener import Options, running
 from tests.cli.credentials import APP, KEY, TEAM, p8, p8_file, wrong_keys
-from tests.cli.errands import failed, here, holding, prepared
+from tests.cli.errands import failed, here, holding, prepared, spoken
 from tests.commands import objects
 from tests.conftest import Told
 
@@ -198,3 +198,17 @@ def test_a_revoked_key_signs_nothing_more(home: Path, tmp_path: Path, told: Told
     with running(_listening(home, APP), told.append):
         assert _send(_sign(file, team="LOCALTEAM0"), "--to", "iphone") == "InvalidProviderToken"
     assert "no key" in failed(here("register", "show", "key", KEY), 2)
+
+
+@pytest.mark.parametrize("words", [(), ("--team-id", TEAM, "--local")])
+def test_an_app_that_is_on_no_device_of_a_running_listener_says_what_puts_it_there(
+    home: Path, told: Told, words: tuple[str, ...]
+) -> None:
+    with running(_listening(home, APP), told.append):
+        done = here("register", "app", OTHER_APP, *words)
+        assert (done.returncode, done.stdout) == (0, f"registered  app  {OTHER_APP}\n".encode())
+        command = f"register device iphone --app {OTHER_APP}"
+        assert f"pushkit {command}" in spoken(done)
+        prepared(*command.split())
+        assert here("register", "app", OTHER_APP).stderr == b""
+    assert here("register", "app", "com.example.third").stderr == b"", "the next one has it"
