@@ -1,4 +1,4 @@
-"""How much a client may ask of one connection beside its requests, and how long it may take. Pure.
+"""How much a peer may ask of one connection beside its requests, and how long it may take. Pure.
 
 What is over a bound ends the connection with ENHANCE_YOUR_CALM (RFC 9113, 10.5). The numbers are
 ours: Apple's are not known. A client that works never comes near them.
@@ -32,6 +32,8 @@ REQUEST_S = 30.0
 """From the first to the last byte of a request, which fits two frames."""
 WINDOW_S = 30.0
 """How long an answer waits at a window that nobody opens."""
+FIELD_COST = 100
+"""What Python needs for a header beside its bytes."""
 
 
 class Flood(StrEnum):
@@ -92,9 +94,10 @@ _COUNTED: Mapping[int, Flood] = {
 class Patience:
     """What is left of each allowance on one connection; and the rules on single frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, begun: bool = False) -> None:
+        """`begun`: the first frame need not be SETTINGS, as where a server says only GOAWAY."""
         self._spent: dict[Flood, float] = {}
-        self._begun = False
+        self._begun = begun
         self._unacknowledged = 1
         self._block: int | None = None
 

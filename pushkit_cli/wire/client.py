@@ -7,7 +7,6 @@ lowest last-stream-id, REFUSED_STREAM or an END_STREAM that was never handed ove
 from dataclasses import dataclass
 
 from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
     DataReceived,
@@ -22,9 +21,21 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from h2.utilities import HeaderValidationFlags, validate_headers
 
-from pushkit_cli.apns.message import Request, Response
+from pushkit_cli.apns.message import Headers, Request, Response
+from pushkit_cli.wire.bounds import FIELD_COST, MAX_HELD_BYTES, Patience
 from pushkit_cli.wire.flow import Outbox, announce_table_size
-from pushkit_cli.wire.frames import GoAwayFrame, Splitter, as_goaway, hand_over
+from pushkit_cli.wire.frames import (
+    MAX_STREAM,
+    ConnectionEnd,
+    Forgetful,
+    GoAwayFrame,
+    Kind,
+    Splitter,
+    as_goaway,
+    hand_over,
+    stream_of,
+    without_unknown,
+)
 
 MAX_ANSWER_BYTES = 65_536
 """More of an answer's body is read and forgotten: Apple's are under a hundred bytes."""
@@ -68,8 +79,9 @@ class _Open:
 
     handed: bool = False
     status: int | None = None
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: Headers = ()
     body: bytes = b""
+    cost: int = 0
 
 
 class ClientConnection:
@@ -77,12 +89,18 @@ class ClientConnection:
 
     Give it requests while `room` allows and every byte that arrives; take `outgoing()` after
     each call and hand it to the transport; call `lost()` once when the transport has ended.
-    `max_answer` is how many bytes of an answer's body are kept.
+    `max_answer` is how many bytes of an answer's body are kept, `last_stream` the highest stream
+    to use (RFC 9113, 5.1.1: identifiers are never used again).
     """
 
-    def __init__(self, *, max_answer: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(
+        self, *, max_answer: int = MAX_ANSWER_BYTES, last_stream: int = MAX_STREAM
+    ) -> None:
         self._max_answer = max_answer
-        self._h2 = H2Connection(
+        self._last_stream = last_stream
+        self._patience = Patience(begun=True)
+        self._held = 0
+        self._h2 = Forgetful(
             H2Configuration(
                 client_side=True,
                 header_encoding=None,
@@ -106,7 +124,16 @@ class ClientConnection:
         """How many more requests may be given now."""
         if self.closed or self.goaway is not None:
             return 0
-        return max(0, self._limit - len(self._open))
+        return max(0, min(self._limit - len(self._open), self._streams_left))
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no request will ever find room again: another connection is needed."""
+        return self.closed or self.goaway is not None or not self._streams_left
+
+    @property
+    def _streams_left(self) -> int:
+        return (self._last_stream - (self._h2.highest_outbound_stream_id or -1)) // 2
 
     @property
     def waiting(self) -> int:
@@ -155,15 +182,34 @@ class ClientConnection:
                 events += self._going_away(goaway)
                 continue
             try:
+                self._weigh(frame)
+                if frame[3] == Kind.SETTINGS:
+                    frame = without_unknown(frame)
                 for event in hand_over(frame, self._h2):
                     events += self._on(event)
             except ProtocolError as error:
                 events += self.lost(f"the server broke HTTP/2: {error}")
                 self._h2.close_connection(error.error_code)
                 break
+            except ConnectionEnd as end:
+                events += self.lost(f"the server asks too much of this end: {end.text}")
+                self._h2.close_connection(end.code)
+                break
         if not self.closed:
             self._ended += self._outbox.pump()
         return tuple(events)
+
+    def give_up(self, stream: int, detail: str) -> tuple[ClientEvent, ...]:
+        """Wait no longer for one answer: the stream is reset, and nobody knows what became of it.
+
+        Of a request that was not handed over whole it is known: unprocessed.
+        """
+        entry = self._open.get(stream)
+        if entry is None or self.closed:
+            return ()
+        self._h2.reset_stream(stream, ErrorCodes.CANCEL)
+        entry.handed |= stream in self._ended  # what waits to be taken is still written
+        return (self._settle(stream, detail),)
 
     def lost(self, detail: str) -> tuple[ClientEvent, ...]:
         """The transport has ended: settle whatever is open."""
@@ -185,7 +231,9 @@ class ClientConnection:
                 self._h2.acknowledge_received_data(event.flow_controlled_length or 0, stream)
                 entry = self._open.get(stream)
                 if entry is not None:
-                    entry.body += data[: self._max_answer - len(entry.body)]
+                    kept = data[: self._max_answer - len(entry.body)]
+                    entry.body += kept
+                    self._keep(entry, len(kept))
             case StreamEnded(stream_id=int() as stream):
                 return self._finished(stream)
             case StreamReset(stream_id=int() as stream):
@@ -205,6 +253,19 @@ class ClientConnection:
                 raise ProtocolError(f"{status!r} is no status")
             entry.status = int(status)
             entry.headers = tuple((n, v) for n, v in headers if not n.startswith(b":"))
+            self._keep(entry, sum(len(n) + len(v) + FIELD_COST for n, v in entry.headers))
+
+    def _keep(self, entry: _Open, size: int) -> None:
+        """Count what answers without an end take. Raises ConnectionEnd where it is too much."""
+        entry.cost += size
+        self._held += size
+        if self._held > MAX_HELD_BYTES:
+            raise ConnectionEnd(ErrorCodes.ENHANCE_YOUR_CALM, "too much of answers without an end")
+
+    def _weigh(self, frame: bytes) -> None:
+        """Count what costs a server next to nothing; the end of a request of ours costs it one."""
+        if frame[3] != Kind.RST_STREAM or stream_of(frame) not in self._open:
+            self._patience.admit(frame)
 
     def _settings(self) -> None:
         limit = self._h2.remote_settings.max_concurrent_streams
@@ -249,6 +310,7 @@ class ClientConnection:
         """A final status decides; without one, what left this process decides."""
         entry = self._forget(stream)
         if entry.status is not None:
+            self._patience.answered()
             answer = Response(status=entry.status, headers=entry.headers, body=entry.body)
             return Answered(stream=stream, response=answer)
         if not entry.handed:
@@ -257,4 +319,6 @@ class ClientConnection:
 
     def _forget(self, stream: int) -> _Open:
         self._outbox.drop(stream)
-        return self._open.pop(stream)
+        entry = self._open.pop(stream)
+        self._held -= entry.cost
+        return entry

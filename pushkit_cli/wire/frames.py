@@ -19,7 +19,8 @@ END_STREAM = ACK = 0x1
 END_HEADERS = 0x4
 PADDED = 0x8
 _HEADER = 9
-_MAX_STREAM = 2**31 - 1
+MAX_STREAM = 2**31 - 1
+"""The highest identifier a stream can have (RFC 9113, 5.1.1)."""
 _SETTING = 6
 _KNOWN_SETTINGS = range(1, 7)
 
@@ -68,7 +69,7 @@ def length(frame: bytes) -> int:
 
 def stream_of(frame: bytes) -> int:
     """The stream of a frame; a reserved bit stands before it."""
-    return int.from_bytes(frame[5:_HEADER], "big") & _MAX_STREAM
+    return int.from_bytes(frame[5:_HEADER], "big") & MAX_STREAM
 
 
 def window_update(increment: int) -> bytes:
@@ -93,7 +94,7 @@ def as_goaway(frame: bytes) -> GoAwayFrame | None:
     if stream_of(frame):
         return None
     return GoAwayFrame(
-        last_stream=int.from_bytes(frame[9:13], "big") & _MAX_STREAM,
+        last_stream=int.from_bytes(frame[9:13], "big") & MAX_STREAM,
         code=int.from_bytes(frame[13:17], "big"),
         debug=frame[17:],
     )
@@ -123,6 +124,12 @@ def without_goaway(written: bytes) -> bytes:
     """What h2 wrote without the goodbye at its end: we say our own."""
     at = len(written) - _HEADER - 8
     return written[:at] if at >= 0 and written[at + 3] == Kind.GOAWAY else written
+
+
+class Forgetful(H2Connection):
+    """h2 with a shorter memory: of each stream that was closed it would keep 65,536 for ever."""
+
+    MAX_CLOSED_STREAMS = 4_000
 
 
 class Splitter:

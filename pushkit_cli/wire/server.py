@@ -9,7 +9,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
     DataReceived,
@@ -29,6 +28,7 @@ from pushkit_cli.apns.acts import Settings as NewSettings
 from pushkit_cli.apns.message import Headers, Request
 from pushkit_cli.apns.push import MAX_BODY_BYTES
 from pushkit_cli.wire.bounds import (
+    FIELD_COST,
     GREETING_S,
     MAX_HELD_BYTES,
     MAX_STREAMS,
@@ -43,6 +43,7 @@ from pushkit_cli.wire.frames import (
     END_STREAM,
     PREFACE,
     ConnectionEnd,
+    Forgetful,
     GoAwayFrame,
     Kind,
     Splitter,
@@ -70,8 +71,6 @@ _CREDIT = 16_384
 _REMEMBERED = MAX_STREAMS
 """Of so many streams that we reset, what was on its way is overlooked (RFC 9113, 5.1)."""
 _MAX_TEXT = 200
-_FIELD_COST = 100
-"""What Python needs for a header beside its bytes."""
 _HTTP1_LINE = re.compile(rb"([A-Z]{1,16} \S{1,1000}) HTTP/1")
 _HTTP1_BEGUN = re.compile(rb"[A-Z]{1,16}( \S{0,1000}( [HTP/]{0,5})?)?")
 
@@ -93,12 +92,6 @@ class _Arriving:
     kept: bytearray = field(default_factory=bytearray)
 
 
-class _H2(H2Connection):
-    """h2 with a shorter memory: of each stream that was closed it would keep 65,536 for ever."""
-
-    MAX_CLOSED_STREAMS = 4 * MAX_STREAMS
-
-
 class ServerConnection:
     """The server's end of one connection.
 
@@ -110,7 +103,7 @@ class ServerConnection:
 
     def __init__(self, *, max_streams: int = 1, max_body: int = MAX_BODY_BYTES) -> None:
         self._max_body = max_body
-        self._h2 = _H2(
+        self._h2 = Forgetful(
             H2Configuration(
                 client_side=False,
                 header_encoding=None,
@@ -335,7 +328,7 @@ class ServerConnection:
             self._reset(stream, ErrorCodes.REFUSED_STREAM, Flood.REFUSED)
             return
         self._last = max(self._last, stream)
-        cost = sum(len(name) + len(value) + _FIELD_COST for name, value in headers)
+        cost = sum(len(name) + len(value) + FIELD_COST for name, value in headers)
         self._held += cost
         self._arriving[stream] = _Arriving(headers, since=self._time, cost=cost)
 
