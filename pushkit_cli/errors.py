@@ -3,6 +3,7 @@
     PushkitError
     ├── UsageError          2    the words of the command do not fit together
     ├── NotSentError        5    nothing that could ring a phone left this process
+    │   └── UntrustedError       the two ends do not accept each other: trying again is no use
     ├── ConfigError         6    configuration, credentials, keystore, port, disk
     │   ├── StoreError           a file or folder of ours cannot be used
     │   ├── CredentialError      a key, a certificate or an id is not what it must be
@@ -88,6 +89,10 @@ class NotSentError(PushkitError):
 
     exit_code = ExitCode.NOT_SENT
     kind = "not-sent"
+
+
+class UntrustedError(NotSentError):
+    """The two ends do not accept each other: certificate or protocol. Trying again is no use."""
 
 
 class ConfigError(PushkitError):

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from pushkit_cli.net.backoff import pause_s
+
 _Found = TypeVar("_Found")
 _STEP_S = 0.05
-_FIRST_PAUSE_S = 0.2
+_CHANCE = random.Random()  # noqa: S311
 
 
 def wait_for(look: Callable[[], _Found | None], *, timeout: float) -> _Found | None:
@@ -33,7 +35,7 @@ class Deadline:
 
     def pause(self, attempt: int) -> bool:
         """Wait before another attempt, longer each time and never alike; False without time."""
-        pause = _FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
+        pause = pause_s(attempt, _CHANCE)
         if pause >= self.left:
             return False
         time.sleep(pause)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pushkit_cli.apns.message import Outcome, Reply, Request, read_reply
-from pushkit_cli.errors import NotSentError
+from pushkit_cli.errors import NotSentError, UntrustedError
 from pushkit_cli.net.proxy import Proxy, tunnel
 from pushkit_cli.net.tls import ALPN
 from pushkit_cli.wire.client import Answered, ClientConnection, ClientEvent, Lost
@@ -72,47 +72,62 @@ def connect(
     if proxy is None:
         plain = _reach(endpoint.host, endpoint.port, timeout)
     else:
-        plain = _through(proxy, endpoint, timeout)
+        plain = through(proxy, endpoint, timeout)
     try:
         plain.settimeout(max(0.001, deadline - time.monotonic()))  # 0 would be: do not wait
         tls = context.wrap_socket(plain, server_hostname=endpoint.host)
-    except ssl.SSLCertVerificationError as error:
-        plain.close()
-        raise NotSentError(
-            f"{where} showed a certificate that is not trusted: {error.verify_message}",
-            hint="name its authority with --cacert",
-        ) from error
     except (OSError, ValueError) as error:
         plain.close()
-        if _refuses_us(error):
-            raise _refused(error) from error
-        raise NotSentError(
-            f"{where} did not complete TLS: {_words(error)}", hint="is this an APNs host?"
-        ) from error
+        raise tls_failed(error, where) from error
     if tls.selected_alpn_protocol() != ALPN:
         tls.close()
-        raise NotSentError(f"{where} does not speak HTTP/2", hint="is this an APNs host?")
+        raise no_http2(where)
     return tls
+
+
+def tls_failed(error: Exception, where: str) -> NotSentError:
+    """Why a handshake did not end well, in our words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return UntrustedError(
+            f"{where} showed a certificate that is not trusted: {error.verify_message}",
+            hint="name its authority with --cacert",
+        )
+    if refuses_us(error):
+        return refused(error)
+    return NotSentError(
+        f"{where} did not complete TLS: {words(error)}", hint="is this an APNs host?"
+    )
+
+
+def no_http2(where: str) -> NotSentError:
+    """The host took no `h2` in ALPN."""
+    return UntrustedError(f"{where} does not speak HTTP/2", hint="is this an APNs host?")
+
+
+def unreachable(error: Exception, host: str, port: int) -> NotSentError:
+    """Why TCP did not come about, in our words."""
+    if isinstance(error, socket.gaierror):
+        return NotSentError(
+            f"no address is known for {host}", hint="check the name and the network"
+        )
+    return NotSentError(
+        f"{host}:{port} cannot be reached: {words(error)}",
+        hint="is it running? `pushkit listen` starts a local one",
+    )
 
 
 def _reach(host: str, port: int, timeout: float) -> socket.socket:
     try:
         plain = socket.create_connection((host, port), timeout)
-    except socket.gaierror as error:
-        raise NotSentError(
-            f"no address is known for {host}", hint="check the name and the network"
-        ) from error
     except (OSError, UnicodeError) as error:
-        raise NotSentError(
-            f"{host}:{port} cannot be reached: {_words(error)}",
-            hint="is it running? `pushkit listen` starts a local one",
-        ) from error
+        raise unreachable(error, host, port) from error
     with suppress(OSError):  # macOS says EINVAL where the peer has hung up already
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return plain
 
 
-def _through(proxy: Proxy, endpoint: Endpoint, timeout: float) -> socket.socket:
+def through(proxy: Proxy, endpoint: Endpoint, timeout: float) -> socket.socket:
+    """TCP by way of a proxy. Raises NotSentError."""
     deadline = time.monotonic() + timeout
     plain = _reach(proxy.host, proxy.port, timeout)
     try:
@@ -123,12 +138,13 @@ def _through(proxy: Proxy, endpoint: Endpoint, timeout: float) -> socket.socket:
     except OSError as error:
         plain.close()
         raise NotSentError(
-            f"the proxy {proxy} did not answer: {_words(error)}", hint="check --proxy"
+            f"the proxy {proxy} did not answer: {words(error)}", hint="check --proxy"
         ) from error
     return plain
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """What the system or OpenSSL says, in lower case."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ssl.SSLError):
@@ -144,14 +160,16 @@ _REFUSALS = (
 """Alerts by which a server refuses a client certificate (RFC 8446, 6.2)."""
 
 
-def _refuses_us(error: Exception) -> bool:
+def refuses_us(error: Exception) -> bool:
+    """Whether TLS ended because the server does not take our client certificate."""
     reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
     return isinstance(reason, str) and reason.endswith(_REFUSALS) and "ALERT" in reason
 
 
-def _refused(error: Exception) -> NotSentError:
-    return NotSentError(
-        f"the client certificate was refused: {_words(error)}",
+def refused(error: Exception) -> NotSentError:
+    """Our client certificate was not taken, in our words."""
+    return UntrustedError(
+        f"the client certificate was refused: {words(error)}",
         hint="has it ended, was it revoked, or does another authority vouch for it?",
     )
 
@@ -206,9 +224,9 @@ class _Drive:
         except OSError as error:
             # With TLS 1.3 we may speak before the server has looked at our certificate; after
             # such an alert it has read nothing of what we said, and HTTP/2 has no later look.
-            if not self._heard and _refuses_us(error):
-                raise _refused(error) from error
-            self._settle(self._wire.lost(f"the connection broke: {_words(error)}"))
+            if not self._heard and refuses_us(error):
+                raise refused(error) from error
+            self._settle(self._wire.lost(f"the connection broke: {words(error)}"))
         else:
             self._heard = True
             ended = self._wire.lost("the server closed the connection") if not data else ()
