@@ -6,12 +6,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import click
 
 from pushkit_cli import __version__
-from pushkit_cli.cli.render import COLOURS, Terminal
+from pushkit_cli.cli.render import COLOURS, Terminal, stand_in_for_closed_streams
 from pushkit_cli.engine.host import Terminated, raise_on_sigterm
 from pushkit_cli.errors import ExitCode, PushkitError
 
@@ -118,6 +119,7 @@ def cli(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    stand_in_for_closed_streams()
     raise_on_sigterm()
     sys.exit(int(run(given, os.environ)))
 
@@ -139,8 +141,9 @@ def run(arguments: list[str], variables: Mapping[str, str]) -> int:
     except Terminated:
         code = terminal.failed("terminated", "terminated", None, ExitCode.TERMINATED)
     except Exception as error:  # the boundary: a traceback is for those who ask for it
-        if error is terminal.unwritable:
-            said = f"stdout cannot be written: {terminal.unwritable.strerror}"
+        if isinstance(error, OSError) and (error is terminal.unwritable or _is_of_help(error)):
+            terminal.abandon(sys.stdout)
+            said = f"stdout cannot be written: {error.strerror}"
             return terminal.failed("config", said, "send stdout somewhere else", ExitCode.CONFIG)
         if variables.get("PUSHKIT_DEBUG") == "1":
             raise
@@ -153,8 +156,17 @@ def run(arguments: list[str], variables: Mapping[str, str]) -> int:
 
 
 def _invoke(arguments: list[str], terminal: Terminal) -> int:
-    result: Any = cli.main(arguments, prog_name="pushkit", standalone_mode=False, obj=terminal)
+    try:
+        result: Any = cli.main(arguments, prog_name="pushkit", standalone_mode=False, obj=terminal)
+    except SystemExit:  # click's, where nobody reads its help to the end
+        return ExitCode.DONE
     return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def _is_of_help(error: OSError) -> bool:
+    """Whether stdout failed under --help or --version, which click writes itself."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith("click.")
 
 
 def _usage(error: click.UsageError) -> tuple[str, str]:

@@ -182,22 +182,37 @@ class Terminal:
         try:
             act()
         except BrokenPipeError:
-            self._abandon(stream)
+            self.abandon(stream)
         except OSError as error:  # a full disk, a dead terminal
             if stream is sys.stderr:
-                self._abandon(stream)
+                self.abandon(stream)
             elif self.output_is_all:
                 self.unwritable = error
                 raise
             else:
-                self._abandon(stream)
+                self.abandon(stream)
                 self.warn(f"stdout cannot be written: {error.strerror}; the exit code is true")
 
-    def _abandon(self, stream: TextIO) -> None:
+    def abandon(self, stream: TextIO) -> None:
+        """Let a stream end in nothing, with whatever Python still has for it."""
         self._gone.add(stream)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def stand_in_for_closed_streams() -> None:
+    """Put something that fails in the place of each standard stream that was closed (`>&-`).
+
+    Else the next file that is opened would be taken for it, and written into.
+    """
+    for place, name, wrong_way, mode in (
+        (0, "stdin", os.O_WRONLY, "r"),
+        (1, "stdout", os.O_RDONLY, "w"),
+        (2, "stderr", os.O_RDONLY, "w"),
+    ):
+        if getattr(sys, name) is None and os.open(os.devnull, wrong_way) == place:
+            setattr(sys, name, open(place, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def error_object(kind: str, message: str, hint: str | None, code: ExitCode) -> dict[str, Any]:
