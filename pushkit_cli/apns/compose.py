@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pushkit_cli.apns.payload import Malformed, parse_json
+from pushkit_cli.apns.payload import MAX_DEPTH, Malformed, parse_json
 from pushkit_cli.apns.push import PushType
 
 CONTAINERS = {
@@ -122,6 +122,10 @@ def _assign(body: dict[str, Any], item: str, read: ReadFile) -> None:
     raw = read(text[1:]) if text.startswith("@") else text.encode("utf-8", "surrogatepass")
     value = _json(raw, item) if sign == ":=" else raw.decode("utf-8", "replace")
     steps = [re.sub(r"\\(.)", r"\1", step) for step in _STEP.findall(path)]
+    if not steps:
+        raise ValueError(f"-d {item}: no key stands before the {sign}")
+    if len(steps) > MAX_DEPTH:
+        raise ValueError(f"-d {item[:40]}…: more than {MAX_DEPTH} names with dots between them")
     place = body
     for step in steps[:-1]:
         below = place.setdefault(step, {})

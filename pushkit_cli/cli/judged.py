@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pushkit_cli.cli.options import DURATION
+from pushkit_cli.cli.options import DURATION, SOME_TIME
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import UsageError
 
@@ -52,7 +52,7 @@ _OPTIONS = (
     ),
     click.option(
         "--timeout",
-        type=DURATION,
+        type=SOME_TIME,
         help="End the command then, exit 124. Without a command: longest wait for what is "
         "expected (30s where something is).",
     ),

@@ -1,7 +1,6 @@
 """Options that several commands share, and the kinds of values they take. No command lives here."""
 
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,9 +24,12 @@ _LIKELY_TIME = 1_000_000_000
 
 
 class Duration(click.ParamType[float]):
-    """`500ms 30s 5m 2h 7d`; a bare number is seconds."""
+    """`500ms 30s 5m 2h 7d`; a bare number is seconds. `least_s`: what is less makes no sense."""
 
     name = "duration"
+
+    def __init__(self, *, least_s: float = 0.0) -> None:
+        self._least_s = least_s
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -38,6 +40,8 @@ class Duration(click.ParamType[float]):
         seconds = seconds_in(str(value))
         if seconds is None:
             self.fail(f"{value} is not a duration: write 500ms, 30s, 5m, 2h or 7d", param, ctx)
+        if seconds < self._least_s:
+            self.fail(f"{value} leaves no time for anything: write 500ms, 30s or 5m", param, ctx)
         return seconds
 
 
@@ -184,6 +188,7 @@ class TypeName(click.ParamType[str]):
 
 
 DURATION = Duration()
+SOME_TIME = Duration(least_s=0.001)
 EXPIRATION = Expiration()
 HEADER = Header()
 MOMENT = Moment()
@@ -194,13 +199,15 @@ TYPE_NAME = TypeName()
 
 def file_bytes(path: Path) -> bytes:
     """A file that was named, `-` for standard input. Raises UsageError."""
-    if str(path) == "-":
-        return sys.stdin.buffer.read()
+    from pushkit_cli.engine.given import read_given, read_stdin
+
+    is_stdin = str(path) == "-"
     try:
-        return path.read_bytes()
+        return read_stdin() if is_stdin else read_given(path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{path} cannot be read: {reason}", hint="check the path") from error
+        what, hint = ("standard input", "is it closed?") if is_stdin else (path, "check the path")
+        raise UsageError(f"{what} cannot be read: {reason}", hint=hint) from error
 
 
 def environments(word: str) -> tuple[Environment, ...]:

@@ -1,6 +1,5 @@
 """From the words of `pushkit send` to an Order: files read, shorthands understood."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 from pushkit_cli.apns.compose import Words
 from pushkit_cli.apns.payload import Malformed, parse_json
 from pushkit_cli.apns.push import PushType, known_type
-from pushkit_cli.cli.options import Expires
+from pushkit_cli.cli.options import Expires, file_bytes
+from pushkit_cli.engine.given import read_given
 from pushkit_cli.engine.planning import Order
 from pushkit_cli.engine.where import Target
 from pushkit_cli.errors import UsageError
@@ -93,11 +93,11 @@ def _check_single(options: Mapping[str, Any]) -> None:
 def _source(text: str, option: str) -> bytes:
     """A file's bytes, standard input for `-`, or the text itself where it is JSON."""
     if text == "-":
-        return sys.stdin.buffer.read()
+        return file_bytes(Path(text))
     if text.lstrip().startswith(("{", "[")):
         return text.encode("utf-8", "surrogateescape")
     try:
-        return Path(text).read_bytes()
+        return read_given(Path(text))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(

@@ -8,7 +8,7 @@ import click
 from pushkit_cli.apns.compose import CONTAINERS
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.cli import replies
-from pushkit_cli.cli.options import DURATION, EXPIRATION, HEADER, PLAIN, TYPE_NAME, json_option
+from pushkit_cli.cli.options import EXPIRATION, HEADER, PLAIN, SOME_TIME, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import ExitCode, UsageError
 
@@ -86,7 +86,7 @@ ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
     help="One more header, as it is.",
 )
 @click.option(
-    "--timeout", type=DURATION, default="30s", show_default=True, help="Longest wait in all."
+    "--timeout", type=SOME_TIME, default="30s", show_default=True, help="Longest wait in all."
 )
 @click.option(
     "--cacert",

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pushkit_cli.engine import host
+from pushkit_cli.engine.given import read_given
 from pushkit_cli.errors import CredentialError, StoreError, UsageError
 from pushkit_cli.net.certs import (
     LOCAL_NAMES,
@@ -148,7 +149,7 @@ def given_authorities(paths: Iterable[Path]) -> bytes:
     found = b""
     for path in paths:
         try:
-            found += read_authorities(path.read_bytes())
+            found += read_authorities(read_given(path))
         except OSError as error:
             raise StoreError(
                 f"{path} cannot be read: {(error.strerror or str(error)).lower()}",
@@ -181,7 +182,7 @@ def given_key(path: Path, *, team_id: str, key_id: str | None) -> ProviderKey:
     Raises CredentialError for a file that is no P-256 key, or where no key id is to be had.
     """
     try:
-        pem = path.read_bytes()
+        pem = read_given(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}", hint="check --key") from error
     return key_in(pem, file=path, team_id=team_id, key_id=key_id)

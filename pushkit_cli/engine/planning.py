@@ -11,6 +11,7 @@ from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import PUSH_TYPES, Push, PushType, TypeRow, known_type, topic_for
 from pushkit_cli.apns.rules import Finding, lint
 from pushkit_cli.engine import host, targets
+from pushkit_cli.engine.given import read_given
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.signing import Signer, signer
 from pushkit_cli.engine.targets import Known, Recipient
@@ -213,7 +214,7 @@ def _body(
 
 def _read_file(name: str) -> bytes:
     try:
-        return Path(name).read_bytes()
+        return read_given(Path(name))
     except OSError as error:
         raise UsageError(
             f"{name} cannot be read: {(error.strerror or str(error)).lower()}",

@@ -15,6 +15,7 @@ from typing import Any
 from pushkit_cli.apns import token
 from pushkit_cli.apns.token import ProviderToken
 from pushkit_cli.engine import host
+from pushkit_cli.engine.given import read_given
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.where import Where
 from pushkit_cli.errors import ConfigError, CredentialError, StoreError
@@ -248,7 +249,7 @@ def _credential(credential: Credential, team_id: str, setting: Setting) -> Signe
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_given(path)
     except OSError as error:
         raise StoreError(
             f"the key {path} cannot be read: {(error.strerror or str(error)).lower()}",

@@ -1,6 +1,7 @@
 """`pushkit send` against a real listener: what it says, and with which exit code."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.engine.listener import Running
 from tests.apns_host import answering
-from tests.commands import objects, pushkit
+from tests.cli.errands import spoken
+from tests.commands import PUSHKIT, objects, pushkit
 from tests.conftest import Told
 
 
@@ -149,6 +151,8 @@ def test_what_is_sent_when_nothing_is_said(
         (["--type", "voip", "--expiration", "30"], 2, "did you mean 30s?"),
         (["--type", "voip", "--expiration", "soon"], 2, "neither 0, absent"),
         (["--type", "voip", "--timeout", "soon"], 2, "is not a duration"),
+        (["--type", "voip", "--timeout", "0"], 2, "0 leaves no time for anything"),
+        (["--type", "voip", "--timeout", "0.0m"], 2, "leaves no time for anything"),
         (["--type", "voip", "--endpoint", "http://127.0.0.1"], 2, "not https"),
         (["--type", "voip", "--endpoint", "https://[::1"], 2, "no host or port"),
         (["--type", "voip", "--endpoint", "https://127.0.0.1:0"], 2, "port 0"),
@@ -158,6 +162,13 @@ def test_what_is_sent_when_nothing_is_said(
         (["--type", "voip", "--header", "x"], 2, "not name:value"),
         (["--type", "voip", "-d", "x"], 2, "neither key=text nor key:=json"),
         (["--type", "voip", "-d", "x:=[NaN]"], 2, "NaN is not JSON"),
+        (["--type", "voip", "-d", "..=1"], 2, "no key stands before the ="),
+        (["--type", "voip", "-d", f"{'a.' * 100}a=1"], 2, "more than 100 names"),
+        (["--type", "voip", "-d", f"{'a.' * 50_000}a:=1"], 2, "more than 100 names"),
+        (["--type", "voip", "-d", "x=@/dev/zero"], 2, "/dev/zero holds more than 4 MB"),
+        (["--type", "voip", "-d", "x:=@nowhere.json"], 2, "nowhere.json cannot be read"),
+        (["--type", "voip", "--payload", "/dev/zero"], 2, "/dev/zero holds more than 4 MB"),
+        (["--type", "voip", "--content-state", "/dev/zero"], 2, "holds more than 4 MB"),
         (["--type", "voip", "--payload", "nowhere.json"], 2, "cannot be read"),
         (["--type", "voip", "--payload", "[1", "-d", "a=b"], 2, "not a JSON object"),
         (["--type", "voip", "--payload", "{"], 3, "not JSON"),
@@ -258,3 +269,19 @@ def test_a_reader_who_has_gone_does_not_change_the_exit_code(listener: Running) 
     done = subprocess.run(["bash", "-c", told], capture_output=True, check=True)
     assert done.stdout == b"4\n"
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("</dev/zero", "standard input holds more than 4 MB"),
+        ("<&-", "standard input cannot be read: bad file descriptor"),
+        ("</dev/null", "Payload"),
+    ],
+)
+def test_standard_input_that_never_ends_or_is_not_there(
+    listener: Running, source: str, words: str
+) -> None:
+    line = f'"$0" send --type voip --payload - {source}'
+    done = subprocess.run(["sh", "-c", line, PUSHKIT], capture_output=True, check=False, timeout=30)
+    assert (done.returncode, words in spoken(done)) == (3 if words == "Payload" else 2, True), done
