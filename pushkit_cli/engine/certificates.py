@@ -66,7 +66,7 @@ def make_certificate(home: Home, wanted: Wanted) -> Made:
         as_pkcs12=file.suffix.lower() in _PKCS12,
         password=wanted.password,
     )
-    write_private(file.absolute(), made.file)
+    write_private(file.absolute(), made.file, option=None if wanted.out is None else "--out")
     return Made(
         file=file.absolute(),
         name=name,

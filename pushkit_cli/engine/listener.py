@@ -307,8 +307,9 @@ async def _serve_pushes(
 
             def publish() -> None:
                 said.update(_facts(identity, stage, addresses))
-                for path in files:
-                    write_private(path, json.dumps(said).encode("ascii"))
+                data = json.dumps(said).encode("ascii")
+                for path, option in zip(files, (None, "--ready-file"), strict=False):
+                    write_private(path, data, option=option)
 
             await commands.enter_async_context(controlled(stage, identity.control, publish))
             stack.callback(files.clear)  # commands come until the end, and bring none back

@@ -120,11 +120,14 @@ def read_private(path: Path) -> bytes | None:
             return file.read()
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600 beside its place, sync it and rename it there."""
+def write_private(path: Path, data: bytes, *, option: str | None = None) -> None:
+    """Write a file of mode 0600 beside its place, sync it and rename it there.
+
+    `option` names the place, where that is not our own home.
+    """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with translated(path):
+    with translated(path, option):
         try:
             with os.fdopen(os.open(beside, flags, _PRIVATE_FILE), "wb") as file:
                 os.fchmod(file.fileno(), _PRIVATE_FILE)  # an umask can take even these bits
@@ -151,13 +154,15 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path, option: str | None = None) -> Iterator[None]:
     """Turn the operating system's words about a file into one sentence of ours."""
     try:
         yield
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, (error.strerror or str(error)).lower())
         hint = _HINTS.get(error.errno or 0, "point PUSHKIT_HOME at a folder of your own")
+        if option is not None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            hint = f"{option} names a file in a folder that is there and can be written"
         raise StoreError(f"{path}: {reason}", hint=hint) from error
 
 

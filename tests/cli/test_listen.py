@@ -149,7 +149,8 @@ def test_a_key_of_ones_own_is_used_by_its_public_half(home: Path, tmp_path: Path
         (["--key", "nowhere.p8"], 6, "cannot be read"),
         (["--key", "/dev/null"], 6, "empty"),
         (["--events", "/nowhere/events"], 6, "cannot be written"),
-        (["--ready-file", "/nowhere/ready"], 6, "no such file"),
+        (["--ready-file", "/nowhere/ready"], 6, "--ready-file names a file in a folder that is"),
+        (["--timeout", "0"], 2, "0 leaves no time for anything"),
     ],
 )
 def test_a_mistake_is_refused_at_start(arguments: list[str], code: int, words: str) -> None:
