@@ -141,6 +141,16 @@ def write_private(path: Path, data: bytes, *, option: str | None = None) -> None
             raise
 
 
+def synced(handle: int) -> None:
+    """Wait until an open file is on its disk; macOS has a call of its own for that."""
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is not None:
+        with suppress(OSError):  # not every file system has it
+            fcntl.fcntl(handle, full)
+            return
+    os.fsync(handle)
+
+
 def make_private(path: Path) -> None:
     """Let nobody but its owner open what another library made; where it stands is private too."""
     with translated(path):

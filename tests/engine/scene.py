@@ -177,8 +177,14 @@ def opened(
 @contextmanager
 def full_disk(home: Path) -> Iterator[None]:
     """No file of this process may grow beyond what the database's log has by now."""
+    with no_file_beyond((home / f"{NAME}-wal").stat().st_size):
+        yield
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond so many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    size = (home / f"{NAME}-wal").stat().st_size
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
