@@ -10,6 +10,7 @@ from traceback import walk_tb
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError, NoSuchCommand, NoSuchOption
 
 from pushkit_cli import __version__
 from pushkit_cli.cli.render import COLOURS, Terminal, stand_in_for_closed_streams
@@ -42,6 +43,7 @@ COMMANDS: Mapping[str, Entry] = {
     "config": Entry(group="help", help="Show what is configured, and where it comes from."),
     "completion": Entry(group="help", help="Print the completion script of a shell."),
 }
+_OF_EVERY_COMMAND = ("-v", "--verbose", "-q", "--quiet", "--color", "--profile")
 _GROUPS = {
     "main": "Main commands",
     "emulator": "While a listener runs",
@@ -63,6 +65,15 @@ class Commands(click.Group):
         module = importlib.import_module(f"pushkit_cli.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one may have been meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except NoSuchCommand as error:
+            raise NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from error
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands in their groups, from the table alone."""
@@ -112,6 +123,10 @@ def cli(
     ran out.
     """
     terminal = ctx.ensure_object(Terminal)
+    if profile != terminal.profile:
+        from pushkit_cli.engine.setting import check_profile
+
+        check_profile(profile)
     terminal.profile = profile
     terminal.set(as_json=as_json or terminal.as_json, verbose=verbose, quiet=quiet, colour=color)
 
@@ -132,6 +147,8 @@ def run(arguments: list[str], variables: Mapping[str, str]) -> int:
         code = _invoke(arguments, terminal)
     except PushkitError as error:
         code = terminal.failed(error.kind, error.message, error.hint, error.exit_code)
+    except NoArgsIsHelpError as error:
+        code = _without_a_command(error, terminal)
     except click.UsageError as error:
         code = terminal.failed("usage", *_usage(error), ExitCode.USAGE)
     except click.ClickException as error:
@@ -169,9 +186,27 @@ def _is_of_help(error: OSError) -> bool:
     return str(frame.f_globals.get("__name__")).startswith("click.")
 
 
+def _without_a_command(error: NoArgsIsHelpError, terminal: Terminal) -> int:
+    """A person who says nothing is shown what can be said."""
+    assert error.ctx is not None
+    if terminal.as_json:
+        return terminal.failed(
+            "usage", "no command is named", f"{error.ctx.command_path} --help", ExitCode.USAGE
+        )
+    terminal.say(error.ctx.get_help(), loud=True)
+    return ExitCode.USAGE
+
+
 def _usage(error: click.UsageError) -> tuple[str, str]:
     where = error.ctx.command_path if error.ctx is not None else "pushkit"
-    return error.format_message().rstrip("."), f"{where} --help shows what can be said"
+    hint = f"{where} --help shows what can be said"
+    match error:
+        case click.MissingParameter(param=click.Parameter(type=click.Choice(choices=words)) as it):
+            return f"{(it.name or '').upper()} is missing: {', '.join(words)}", hint
+        case NoSuchOption(option_name=name) if where != "pushkit" and name in _OF_EVERY_COMMAND:
+            ours = where.removeprefix("pushkit ")
+            return f"{name} stands before the command's name", f"pushkit {name} {ours} …"
+    return error.format_message().rstrip("."), hint
 
 
 def _wants_json(arguments: list[str]) -> bool:

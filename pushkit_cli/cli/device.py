@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pushkit_cli.apns.push import Environment, known_type
+from pushkit_cli.apns.words import no_push_type
 from pushkit_cli.cli.device_lines import said, tell
 from pushkit_cli.cli.options import MOMENT, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
@@ -271,7 +272,5 @@ def _place(ctx: click.Context) -> tuple[Terminal, str]:
 def _kind(word: str) -> "PushType":
     found = known_type(word)
     if found is None:
-        from pushkit_cli.apns.push import PushType
-
-        raise UsageError(f"no push type is called {word}", hint=f"known are {', '.join(PushType)}")
+        raise no_push_type(word)
     return found

@@ -80,6 +80,9 @@ def judged(function: _Function) -> _Function:
 class WithCommand(click.Command):
     """A command whose words behind `--` are another command, to run inside."""
 
+    allow_interspersed_args = False
+    """The first word that is none of ours ends them: a command that lacks its `--`."""
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the other command's words away from ours."""
         if "--" in args:
@@ -88,7 +91,14 @@ class WithCommand(click.Command):
             if not inside or not inside[0]:
                 raise click.UsageError("no command stands behind --", ctx)
             ctx.meta[COMMAND] = tuple(inside)
-        return super().parse_args(ctx, args)
+        ctx.allow_extra_args = True
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            raise UsageError(
+                f"{extra[0]} is no word of {ctx.command_path}",
+                hint=f"put -- before a command: {ctx.command_path} … -- {shlex.join(extra)}",
+            )
+        return extra
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """What can stand behind the options."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pushkit_cli.apns.push import PushType, known_type
+from pushkit_cli.apns.words import meant, no_push_type
 from pushkit_cli.cli.app_options import app_options, app_under_test, device_policy
 from pushkit_cli.cli.judged import WithCommand, inside, judged, run_judged
 from pushkit_cli.cli.judged import trial as read_trial
@@ -193,7 +194,8 @@ def _device(text: str) -> "DeviceSpec":
     platform = platform or ("watchos" if name.startswith("watch") else "ios")
     if platform not in PLATFORMS:
         raise UsageError(
-            f"no platform is called {platform}", hint=f"there are {', '.join(PLATFORMS)}"
+            f"no platform is called {platform}{meant(platform, PLATFORMS)}",
+            hint=f"there are {', '.join(PLATFORMS)}",
         )
     return DeviceSpec(name=name, platform=platform)
 
@@ -204,6 +206,8 @@ def _token(text: str) -> "TokenSpec":
     place, equals, token = text.partition("=")
     device, slash, kind = place.rpartition("/")
     push_type = known_type(kind)
+    if equals and push_type is None:
+        raise no_push_type(kind)
     if not equals or push_type is None:
         raise UsageError(
             f"--token {text} is not [DEVICE/]TYPE=HEX", hint=f"TYPE: {', '.join(PushType)}"

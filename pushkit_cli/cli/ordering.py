@@ -7,6 +7,7 @@ from typing import Any
 from pushkit_cli.apns.compose import Words
 from pushkit_cli.apns.payload import Malformed, parse_json
 from pushkit_cli.apns.push import PushType, known_type
+from pushkit_cli.apns.words import no_push_type
 from pushkit_cli.cli.options import Expires, file_bytes
 from pushkit_cli.engine.given import read_given
 from pushkit_cli.engine.planning import Order
@@ -84,10 +85,7 @@ def _check_single(options: Mapping[str, Any]) -> None:
             "one --apns-id cannot name several pushes", hint="leave it out: APNs makes one for each"
         )
     if known_type(options["push_type"]) is None and options["topic"] is None:
-        raise UsageError(
-            f"no push type is called {options['push_type']}",
-            hint=f"known are {', '.join(PushType)}; a newer one needs --topic and --no-lint",
-        )
+        raise no_push_type(options["push_type"], hint="; a newer one needs --topic and --no-lint")
 
 
 def _source(text: str, option: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pushkit_cli.apns.push import Environment, PushType, fingerprint
+from pushkit_cli.apns.words import no_push_type
 from pushkit_cli.cli import register_local, registered
 from pushkit_cli.cli.options import TYPE_NAME, environments, file_bytes, json_option
 from pushkit_cli.cli.registered import said
@@ -267,6 +268,4 @@ def _kind(word: str) -> PushType:
     try:
         return PushType(word)
     except ValueError as error:
-        raise UsageError(
-            f"no push type is called {word}", hint=f"known are {', '.join(PushType)}"
-        ) from error
+        raise no_push_type(word) from error

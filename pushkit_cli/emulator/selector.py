@@ -7,11 +7,11 @@ or `EVENT:TYPE`. Events are looked at as the objects of the contract.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from pushkit_cli.apns.push import PushType, split_topic
 from pushkit_cli.apns.reasons import REASONS
+from pushkit_cli.apns.words import meant
 from pushkit_cli.errors import UsageError
 from pushkit_cli.phone.events import Happening
 from pushkit_cli.phone.paths import Place
@@ -118,7 +118,7 @@ def read_what(text: str) -> What:
         return What(text=text, event=PUSH, type=head, accepted=True, device=where)
     known = ", ".join((REFUSED, *EVENTS))
     raise UsageError(
-        f"nothing is called {head or text}{_meant(head, [*PushType, REFUSED, *EVENTS])}",
+        f"nothing is called {head or text}{meant(head, [*PushType, REFUSED, *EVENTS])}",
         hint=f"a push type ({', '.join(PushType)}), or {known}",
     )
 
@@ -206,12 +206,7 @@ def _one_of(word: str, known: Iterable[str], what: str) -> str:
     names = [str(one) for one in known]
     if word not in names:
         raise UsageError(
-            f"no {what} is called {word or 'nothing'}{_meant(word, names)}",
+            f"no {what} is called {word or 'nothing'}{meant(word, names)}",
             hint=f"known are {', '.join(names)}",
         )
     return word
-
-
-def _meant(word: str, names: Iterable[str]) -> str:
-    close = get_close_matches(word, [str(one) for one in names], n=1)
-    return f"; did you mean {close[0]}?" if close else ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import Environment, PushType, token_type
+from pushkit_cli.apns.words import meant
 from pushkit_cli.emulator.moves import (
     EndCall,
     EndToken,
@@ -138,7 +139,10 @@ def set_condition(setting: Setting, name: str, words: tuple[str, ...]) -> tuple[
     """Make a device so, and give what it then is, in words. Raises UsageError for other words."""
     unknown = [word for word in words if word not in WORDS]
     if unknown:
-        raise UsageError(f"no device is {unknown[0]}", hint=f"it may be {', '.join(WORDS)}")
+        raise UsageError(
+            f"no device is {unknown[0]}{meant(unknown[0], WORDS)}",
+            hint=f"it may be {', '.join(WORDS)}",
+        )
     _device(emulated.state(setting), name)
     emulated.change(setting, [SetCondition(device=name, words=words)])
     return _condition(emulated.state(setting), name)
@@ -198,10 +202,12 @@ def _app(setting: Setting, state: State, name: str, asked: str | None) -> str:
 def _device(state: State, name: str) -> Device:
     found = state.device(name)
     if found is None:
-        names = ", ".join(one.name for one in state.all_of(Device))
+        names = [one.name for one in state.all_of(Device)]
         raise UsageError(
-            f"no emulated device is called {name}",
-            hint=f"there are {names}" if names else "start `pushkit listen`: it makes two",
+            f"no emulated device is called {name}{meant(name, names)}",
+            hint=f"there are {', '.join(names)}"
+            if names
+            else "start `pushkit listen`: it makes two",
         )
     return found
 

@@ -11,7 +11,9 @@ from pushkit_cli.engine import ready
 from pushkit_cli.errors import StoreError
 from pushkit_cli.store.book import Book, find_project, load_project
 from pushkit_cli.store.files import Home
-from pushkit_cli.store.keystore import Drawer, TokenCache
+from pushkit_cli.store.keystore import Drawer, TokenCache, check_profile
+
+__all__ = ["Cabinet", "Setting", "check_profile"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

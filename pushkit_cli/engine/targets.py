@@ -9,6 +9,7 @@ from typing import Any
 
 from pushkit_cli.apns.facts import Device
 from pushkit_cli.apns.push import Environment, PushType, token_type, topic_for
+from pushkit_cli.apns.words import meant
 from pushkit_cli.engine.where import Target
 from pushkit_cli.errors import NotSentError, UsageError
 from pushkit_cli.store.book import Book
@@ -112,9 +113,10 @@ def _named(name: str, known: tuple[Known, ...], fitting: list[Known]) -> Recipie
         return mine[0].recipient()
     token = as_token(name)
     if token is None:
-        names = ", ".join(dict.fromkeys(one.name for one in known)) or "none: nobody listens here"
+        names = list(dict.fromkeys(one.name for one in known))
         raise UsageError(
-            f"{name} is neither a device nor a token", hint=f"devices known here: {names}"
+            f"{name} is neither a device nor a token{meant(name, names)}",
+            hint=f"devices known here: {', '.join(names) or 'none: nobody listens here'}",
         )
     for one in known:
         if one.token == token:

@@ -9,11 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pushkit_cli.apns.token import TokenFault, read
-from pushkit_cli.errors import ConfigError, StoreError
+from pushkit_cli.errors import ConfigError, StoreError, UsageError
 from pushkit_cli.store.book import Book, dump, load_profile
 from pushkit_cli.store.files import Home, Lock, read_private, remove
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,127}")
+
+
+def check_profile(name: str) -> None:
+    """Raise UsageError where a name cannot be a profile's."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name or 'nothing'} cannot name a profile", hint="use letters, digits and hyphens"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +48,7 @@ class Drawer:
     """Everything one profile keeps. A profile is a name; `default` where none is said."""
 
     def __init__(self, home: Home, profile: str = "default") -> None:
-        if not _NAME.fullmatch(profile):
-            raise ConfigError(
-                f"{profile} cannot name a profile", hint="use letters, digits and hyphens"
-            )
+        check_profile(profile)
         self._home = home
         self._place = f"profiles/{profile}"
         self.folder = home.path / self._place

@@ -289,7 +289,7 @@ def test_a_verdict_comes_last_on_stdout_where_there_is_no_command(tmp_path: Path
         (["--expect", "viop=1", "--", "true"], "did you mean voip?"),
         (["--require", "voip", "--", "true"], "is not TYPE:PATH[=VALUE]"),
         (["--grace", "soon", "--", "true"], "is not a duration"),
-        (["true"], "unexpected extra argument"),
+        (["true"], "true is no word of pushkit listen"),
     ],
 )
 def test_a_mistake_is_refused_before_anything_runs(words: list[str], said: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pushkit_cli.apns.token import mint
-from pushkit_cli.errors import ConfigError, StoreError
+from pushkit_cli.errors import ConfigError, StoreError, UsageError
 from pushkit_cli.net.certs import new_signing_key
 from pushkit_cli.store.book import AppEntry, Book
 from pushkit_cli.store.files import Home
@@ -91,7 +91,7 @@ def test_export_tokens_are_told_by_app_and_dataset(drawer: Drawer) -> None:
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "-x", "a\nb", "x" * 200])
 def test_no_name_leads_out_of_the_drawer(home: Path, name: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(UsageError):
         Drawer(Home(home), name)
     drawer = Drawer(Home(home))
     with pytest.raises(ConfigError):
