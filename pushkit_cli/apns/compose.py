@@ -51,13 +51,18 @@ def compose(kind: PushType | None, words: Words, *, now: float, read: ReadFile) 
     Raises ValueError with one sentence for an item that cannot be read.
     """
     body = dict(words.base or {})
-    aps = _aps(kind, words, now)
+    aps = _aps(kind, words)
     if aps:
-        body["aps"] = {**body.get("aps", {}), **aps}
+        below = body.get("aps", {})
+        if not isinstance(below, dict):
+            raise ValueError("aps is not an object, so nothing can be added to it")
+        body["aps"] = {**below, **aps}
     for key, value in _file_provider(words).items():
         body[key] = value
     for item in words.data:
         _assign(body, item, read)
+    if kind is PushType.liveactivity and isinstance(body.get("aps"), dict):
+        body["aps"].setdefault("timestamp", int(now))
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode(
         "utf-8", "surrogatepass"
     )
@@ -86,13 +91,15 @@ def sample(kind: PushType, *, new_id: str, now: float) -> dict[str, Any]:
     return samples.get(kind, {})
 
 
-def _aps(kind: PushType | None, words: Words, now: float) -> dict[str, Any]:
+def _aps(kind: PushType | None, words: Words) -> dict[str, Any]:
     aps: dict[str, Any] = {}
     alert = {"title": words.title, "subtitle": words.subtitle, "body": words.body}
     said = {key: value for key, value in alert.items() if value is not None}
     if said:
         aps["alert"] = said
-    if words.sound is not None:
+    if words.sound is not None and said and kind is PushType.liveactivity:
+        said["sound"] = words.sound  # where Apple's samples of Live Activities have it
+    elif words.sound is not None:
         aps["sound"] = words.sound
     if words.badge is not None:
         aps["badge"] = words.badge
@@ -100,8 +107,6 @@ def _aps(kind: PushType | None, words: Words, now: float) -> dict[str, Any]:
         aps["event"] = words.event
     if words.content_state is not None:
         aps["content-state"] = words.content_state
-    if kind is PushType.liveactivity and aps:
-        aps["timestamp"] = int(now)
     return aps
 
 

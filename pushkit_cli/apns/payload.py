@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from pushkit_cli.apns import activity
 from pushkit_cli.apns.push import PushType
 
 MAX_DEPTH = 100
@@ -211,19 +212,8 @@ def _advise_fileprovider(value: dict[str, Any], _aps: dict[str, Any]) -> Iterato
 
 
 def _advise_liveactivity(_value: dict[str, Any], aps: dict[str, Any]) -> Iterator[Advice]:
-    source = "Apple: Starting and updating Live Activities with ActivityKit push notifications"
-    missing = [key for key in ("timestamp", "event") if key not in aps]
-    if aps.get("event") == "start":
-        needed = ("alert", "attributes-type", "attributes", "content-state")
-        missing += [key for key in needed if key not in aps]
-    elif aps.get("event") == "update" and "content-state" not in aps:
-        missing.append("content-state")
-    if missing:
-        yield Advice(
-            detail=f"a Live Activity push without aps.{', aps.'.join(missing)} changes nothing",
-            remedy="send --event and --content-state; the timestamp is added",
-            source=source,
-        )
+    for detail, remedy in activity.complaints(aps):
+        yield Advice(detail=detail, remedy=remedy, source=activity.SOURCE)
 
 
 def _advise_changed(_value: dict[str, Any], aps: dict[str, Any]) -> Iterator[Advice]:

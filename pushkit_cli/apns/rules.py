@@ -11,7 +11,7 @@ DeviceTokenNotForTopic, and that before InvalidPushType.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pushkit_cli.apns import checks, message
+from pushkit_cli.apns import activity, checks, message
 from pushkit_cli.apns.checks import Case, Check
 from pushkit_cli.apns.facts import Basis, KeyEnvironmentReason, Knowledge, Need, Policy
 from pushkit_cli.apns.hints import hint
@@ -217,4 +217,11 @@ def _late(request: Request, kind: str | None) -> Iterator[Finding]:
             detail=f"a pushtotalk push with priority {priority}",
             remedy="send --priority 10",
             source="Apple: Creating a Push to Talk app",
+        )
+    if kind == PushType.liveactivity and priority == "1":
+        yield Finding(
+            reason=None,
+            detail="a Live Activity push takes the priorities 10 and 5",
+            remedy="send --priority 5, which draws on no budget",
+            source=activity.SOURCE,
         )

@@ -40,6 +40,14 @@ ADVISED: dict[str, tuple[Change, str]] = {
         "a pushtotalk push without apns-expiration",
     ),
     "a talk that may wait": (talk("5"), "a pushtotalk push with priority 5"),
+    "an activity of the lowest priority": (
+        in_a_row(
+            on_topic(f"{BUNDLE}.push-type.liveactivity", "liveactivity"),
+            with_header("apns-priority", "1"),
+            with_body(b'{"aps":{"timestamp":1,"event":"update","content-state":{}}}'),
+        ),
+        "priorities 10 and 5",
+    ),
     "a call without a call id": (with_body(b"{}"), "no call id"),
     "a key twice": (with_body(b'{"uuid":"a","uuid":"b"}'), "the key uuid stands twice"),
     "a body that is no object": (with_body(b"[]"), "an array, not an object"),
