@@ -58,6 +58,13 @@ _OPTIONS = (
         help="What makes a VoIP body a cancel, which has to be reported like any other (ours).",
     ),
     click.option(
+        "--via-nse",
+        metavar="PATH",
+        help="Where an alert with mutable-content holds an object, a notification service "
+        "extension finds a call there, as an encrypted messenger's does, and the app is handed it "
+        "as a VoIP push. Ours: the path stands for decryption, and for its entitlement.",
+    ),
+    click.option(
         "--strikes",
         type=click.IntRange(min=1),
         default=3,
@@ -134,6 +141,7 @@ def device_policy(words: Mapping[str, Any]) -> "DevicePolicy":
         stale_after_s=words["stale_after"],
         call_id=_place("--call-id-path", words["call_id_path"], has_value=False),
         cancel=_place("--cancel-if", words["cancel_if"], has_value=True),
+        via_nse=_place("--via-nse", words["via_nse"], has_value=False),
     )
 
 

@@ -45,6 +45,7 @@ QUEUE = 1000
 _CALLS_KEPT = 64
 """Calls of an app that ring at once; of more the oldest is forgotten. Ours."""
 _DAY_S = 86_400
+_FOUND = Push(token="", payload=b"", push_type=PushType.voip)
 
 
 class Apps:
@@ -91,23 +92,34 @@ class Apps:
         )
         read = seen.request.json
         payload = read.value if isinstance(read, Parsed) else None
-        app = self._app(issued.device, issued.bundle_id, issued.environment)
-        outcome = device.deliver(of, verdict.push, payload, self._receiver(app, now))
-        yield from self._hand(of, outcome, payload, app, now, new_id)
+        yield from self._receive(of, verdict.push, payload, issued.environment, now, new_id)
 
     def inject(self, event: Inject, now: float, new_id: NewId) -> Iterator[Effect]:
         """Hand an app a VoIP payload that no push of that type carried; its duty is the same."""
         of = app_events.about_injected(event)
-        app = self._app(event.device, event.bundle_id, event.environment)
-        push = Push(token="", payload=b"", push_type=of.type)
-        outcome = device.deliver(of, push, event.payload, self._receiver(app, now))
-        yield from self._hand(of, outcome, event.payload, app, now, new_id)
+        yield from self._receive(of, _FOUND, event.payload, event.environment, now, new_id)
+
+    def _receive(
+        self,
+        of: DeviceEvent,
+        push: Push,
+        payload: Any,
+        where: Environment,
+        now: float,
+        new_id: NewId,
+    ) -> Iterator[Effect]:
+        app = self._state.app_state(of.device, of.app, where)
+        outcome = device.deliver(of, push, payload, self._receiver(app, now))
+        yield from self._hand(of, outcome, payload, app, now, new_id)
+        if outcome.found is not None:
+            call = replace(of, type=PushType.voip)
+            yield from self._receive(call, _FOUND, outcome.found, where, now, new_id)
 
     def _receiver(self, app: AppState, now: float) -> Receiver:
         phone = self._state.device(app.device)
         return Receiver(
             os="" if phone is None else phone.os,
-            condition=self._condition(app.device),
+            condition=self._state.condition(app.device),
             app=app,
             day=int(now // _DAY_S),
             ringing=self._calls(app, now),
@@ -159,7 +171,7 @@ class Apps:
             call_id=handling.call_id,
             push_id=handling.push_id,
             apns_id=handling.apns_id,
-            lock=self._condition(handling.device).lock,
+            lock=self._state.condition(handling.device).lock,
         )
 
     # The app
@@ -214,7 +226,7 @@ class Apps:
 
     def _otherwise(self, event: AppDesires | AppEnded) -> Iterator[Effect]:
         """What an app says of itself between pushes; a push that has come launches it again."""
-        app = before = self._app(event.device, event.bundle_id, event.environment)
+        app = before = self._state.app_state(event.device, event.bundle_id, event.environment)
         if isinstance(event, AppDesires):
             app = replace(app, desired=event.types)
         elif app.key not in self._busy:
@@ -236,12 +248,12 @@ class Apps:
         """A call is over; nothing happens where none of that name rings."""
         of = app_events.about_call(event)
         for environment in Environment:
-            app = self._app(event.device, event.bundle_id, environment)
+            app = self._state.app_state(event.device, event.bundle_id, environment)
             yield from self._ended(of, app, event.reason)
 
     def set_condition(self, event: SetCondition) -> Iterator[Effect]:
         """A device is otherwise from now on. Raises ValueError for a word that says nothing."""
-        condition = before = self._condition(event.device)
+        condition = before = self._state.condition(event.device)
         for word in event.words:
             if word not in WORDS:
                 raise ValueError(f"no device is {word}; it may be {', '.join(WORDS)}")
@@ -261,7 +273,7 @@ class Apps:
     def stop(self, device_name: str, bundle_id: str) -> Iterator[Effect]:
         """What runs of an app ends, in both environments, and nobody is to blame."""
         for environment in Environment:
-            app = self._app(device_name, bundle_id, environment)
+            app = self._state.app_state(device_name, bundle_id, environment)
             yield from self._drop_all(app)
             if app.running:
                 yield self._state.put(replace(app, running=False))
@@ -271,7 +283,7 @@ class Apps:
         """An app was removed or installed anew: it stops, and its failures are forgotten."""
         yield from self.stop(device_name, bundle_id)
         for environment in Environment:
-            app = self._app(device_name, bundle_id, environment)
+            app = self._state.app_state(device_name, bundle_id, environment)
             if app.key in self._state.records:
                 yield self._state.drop(app)
 
@@ -301,10 +313,10 @@ class Apps:
         self, handling: Handling, report: Report, now: float, *, last: bool = False
     ) -> Iterator[Effect]:
         of = replace(app_events.about(handling), call_id=report.call_id or handling.call_id)
-        app = self._app(handling.device, handling.bundle_id, handling.environment)
+        app = self._state.app_state(handling.device, handling.bundle_id, handling.environment)
         ringing = self._calls(app, now)
         error = calls.judged(
-            report, of, condition=self._condition(handling.device), ringing=ringing
+            report, of, condition=self._state.condition(handling.device), ringing=ringing
         )
         if error is None:
             handle = report.handle or handling.handle
@@ -340,7 +352,7 @@ class Apps:
             yield from self._overdue(now)
 
     def _kill(self, handling: Handling, end: DeviceEvent) -> Iterator[Effect]:
-        app = self._app(handling.device, handling.bundle_id, handling.environment)
+        app = self._state.app_state(handling.device, handling.bundle_id, handling.environment)
         voip = handling.type is PushType.voip
         app = replace(app, running=False, strikes=app.strikes + 1 if voip else app.strikes)
         yield self._state.put(app)
@@ -375,16 +387,6 @@ class Apps:
     def _is_due(self, identifier: str) -> bool:
         handling = self._state.handling(identifier)
         return handling is not None and not handling.reported
-
-    def _app(self, device_name: str, bundle_id: str, environment: Environment) -> AppState:
-        fresh = AppState(device=device_name, bundle_id=bundle_id, environment=environment)
-        found = self._state.records.get(fresh.key)
-        return found if isinstance(found, AppState) else fresh
-
-    def _condition(self, name: str) -> Condition:
-        fresh = Condition(device=name)
-        found = self._state.records.get(fresh.key)
-        return found if isinstance(found, Condition) else fresh
 
 
 def _key(handling: Handling) -> str:

@@ -214,6 +214,18 @@ class State:
         found = self.records.get(f"device/{name}")
         return found if isinstance(found, Device) else None
 
+    def condition(self, name: str) -> Condition:
+        """How a device is; one that nobody changed is as at its beginning."""
+        fresh = Condition(device=name)
+        found = self.records.get(fresh.key)
+        return found if isinstance(found, Condition) else fresh
+
+    def app_state(self, device: str, bundle_id: str, environment: Environment) -> AppState:
+        """What a device remembers of an app; of one that nothing happened to, the beginning."""
+        fresh = AppState(device=device, bundle_id=bundle_id, environment=environment)
+        found = self.records.get(fresh.key)
+        return found if isinstance(found, AppState) else fresh
+
     def token(self, token: str) -> DeviceToken | None:
         """A token by its lower-case hexadecimal text."""
         found = self.records.get(f"token/{token}")

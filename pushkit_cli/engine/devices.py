@@ -23,7 +23,7 @@ from pushkit_cli.engine.setting import Setting
 from pushkit_cli.errors import UsageError
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.calls import EndedReason
-from pushkit_cli.phone.condition import WORDS, Condition
+from pushkit_cli.phone.condition import WORDS
 from pushkit_cli.phone.condition import words as words_of
 
 __all__ = ["DeviceToken", "Done", "EndedReason", "Shown", "end_call", "end_token", "find", "kill",
@@ -145,7 +145,7 @@ def set_condition(setting: Setting, name: str, words: tuple[str, ...]) -> tuple[
         )
     _device(emulated.state(setting), name)
     emulated.change(setting, [SetCondition(device=name, words=words)])
-    return _condition(emulated.state(setting), name)
+    return words_of(emulated.state(setting).condition(name))
 
 
 def kill(setting: Setting, name: str, *, app: str | None) -> Done:
@@ -222,7 +222,7 @@ def _shown(
     return Shown(
         device=device,
         tokens=tuple(tokens),
-        condition=_condition(state, device.name),
+        condition=words_of(state.condition(device.name)),
         apps=tuple(
             Remembered(
                 bundle_id=app.bundle_id,
@@ -235,12 +235,6 @@ def _shown(
             for app in apps
         ),
     )
-
-
-def _condition(state: State, name: str) -> tuple[str, ...]:
-    fresh = Condition(device=name)
-    found = state.records.get(fresh.key)
-    return words_of(found if isinstance(found, Condition) else fresh)
 
 
 def _ms(at: float | None) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pushkit_cli.apns.facts import Basis
 from pushkit_cli.apns.push import Push, PushType
-from pushkit_cli.phone import availability, calls
+from pushkit_cli.phone import availability, calls, extension
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.condition import Condition, Lock
 from pushkit_cli.phone.display import shown
@@ -37,7 +37,8 @@ class Delivery:
 
     `app` is what the app is from now on. `kill_after_s` is how long it has to report a call, in
     seconds; `None`: it has no duty. `must_report` is what iOS 26.4 tells a VoIP app; `None`: there
-    is no such method, or no call.
+    is no such method, or no call. `found` is a call that came as something else, to be handed over
+    as a VoIP push.
     """
 
     events: tuple[DeviceEvent, ...]
@@ -45,6 +46,7 @@ class Delivery:
     calls_app: bool = False
     kill_after_s: float | None = None
     must_report: bool | None = None
+    found: dict[str, Any] | None = None
 
 
 def deliver(of: DeviceEvent, push: Push, payload: Any, to: Receiver) -> Delivery:
@@ -156,6 +158,17 @@ def _not_registered(of: DeviceEvent) -> DeviceEvent:
     )
 
 
+def _alert(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
+    """Shown, unless a service extension finds a call in it."""
+    call = extension.call_in(payload, to.policy)
+    if call is None:
+        return _shown(of, payload, to)
+    if extension.runs(payload):
+        return Delivery(events=(extension.reported(of),), app=to.app, found=call)
+    shown = _shown(of, payload, to)
+    return replace(shown, events=(*shown.events, extension.idle(of)))
+
+
 def _shown(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
     """Everything that needs no app: what appears on the screen, if anything does."""
     text = shown(of.type, payload)
@@ -167,6 +180,7 @@ CALLS_APP = frozenset({PushType.voip, PushType.complication})
 """The types that PushKit hands to an app; of the rest the system takes care."""
 
 _KINDS: Mapping[PushType, Callable[[DeviceEvent, Any, Receiver], Delivery]] = {
+    PushType.alert: _alert,
     PushType.voip: _voip,
     PushType.complication: _complication,
     PushType.fileprovider: _file_provider,

@@ -13,7 +13,8 @@ class DevicePolicy:
     reported call takes the strikes back. `stale_after_s`: age of a push, in seconds, from which
     iOS 26.4 does not insist on a report. `ring_s` is how long, in seconds, a reported call exists
     that nobody ends. `complications` are those a day. `call_id` is where a body names its call;
-    `cancel` what makes a body a cancel.
+    `cancel` what makes a body a cancel; `via_nse` where an alert holds the call that a
+    notification service extension would decrypt.
     """
 
     strikes: int = 3
@@ -23,3 +24,4 @@ class DevicePolicy:
     complications: int = 50
     call_id: Place | None = None
     cancel: Place | None = None
+    via_nse: Place | None = None

@@ -307,6 +307,47 @@ def test_the_switches_of_a_phone(keys: KeyPair) -> None:
     assert play.said == ["delivered", "terminated", "voip-stopped"]
 
 
+_CALL = '"call":{"callUUID":"c9","handle":"+15550100"}'
+_WORDS = '"alert":{"title":"Alice"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "says", "reason"),
+    [
+        (f'{{"aps":{{{_WORDS},"mutable-content":1}},{_CALL}}}', ["delivered", *WOKEN], None),
+        (f'{{"aps":{{{_WORDS},"mutable-content":1}},"call":"secret"}}',
+         ["delivered", "displayed"], None),
+        (f'{{"aps":{{{_WORDS},"mutable-content":1}}}}', ["delivered", "displayed"], None),
+        (f'{{"aps":{{{_WORDS}}},{_CALL}}}', ["delivered", "displayed", "warning"], "no-extension"),
+        (f'{{"aps":{{"mutable-content":1}},{_CALL}}}', ["delivered", "warning"], "no-extension"),
+        (f"{{{_CALL}}}", ["delivered", "warning"], "no-extension"),
+    ],
+)  # fmt: skip
+def test_an_encrypted_message_may_be_a_call(
+    keys: KeyPair, body: str, says: list[str], reason: str | None
+) -> None:
+    policy = DevicePolicy(via_nse=Place(path=("call",)))
+    play = Play(Stage(keys, devices=policy).set_up()).push("alert", body.encode())
+    assert play.said == says
+    assert play.reasons[-1] == reason
+    assert len(play.calls) == (1 if "launched" in says else 0)
+
+
+def test_a_call_that_came_as_an_alert_has_to_be_reported_like_any_other(keys: KeyPair) -> None:
+    policy = DevicePolicy(via_nse=Place(path=("call",)), strikes=2)
+    play = Play(Stage(keys, devices=policy).set_up())
+    body = f'{{"aps":{{{_WORDS},"mutable-content":1}},{_CALL}}}'.encode()
+    play.push("alert", body).reports()
+    assert play.said == ["delivered", *WOKEN, "call-reported"]
+    play.said.clear()
+    play.push("alert", body).returns()
+    assert play.said == ["delivered", "delivered", "warning", "terminated"]
+    play.said.clear()
+    play.push("alert", body).returns().push("alert", body)
+    assert play.said[-2:] == ["delivered", "discarded"]
+    assert play.reasons[-1] == "voip-stopped"
+
+
 def test_an_app_is_told_how_far_its_phone_is_unlocked(phone: Stage) -> None:
     Play(phone).is_so("before-first-unlock")
     effects = phone.send(phone.request("voip"))

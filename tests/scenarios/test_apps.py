@@ -130,3 +130,22 @@ def test_problem_16_a_message_is_no_call(tmp_path: Path) -> None:
     rings(repaired)
     (shown,) = (one["detail"] for one in repaired.events if one["event"] == "displayed")
     assert shown == "shown: Alice"
+
+
+def test_problem_16_a_server_that_cannot_tell_lets_the_extension_find_the_call(
+    tmp_path: Path,
+) -> None:
+    """Documented: the extension hands the call over, and the app owes its report all the same."""
+    nse = ("--via-nse", "secret.call")
+    send = "pushkit send --type alert --to iphone --title Alice -d aps.mutable-content:=1"
+    script = f'{send} -d secret.call:=\'{{"callUUID":"c1"}}\'; {send} -d secret.message=Hi'
+    gives_up = hook(tmp_path, "early", "echo '{\"reported\":false}'")
+    wrong, repaired = both(
+        lambda: listen(tmp_path, script, *nse, *gives_up),
+        lambda: listen(tmp_path, script, *nse, "--expect", "displayed=1"),
+    )
+    caught(16, wrong)
+    rings(repaired)
+    (call,) = (one for one in repaired.events if one["event"] == "call-reported")
+    (alert, _) = (one for one in repaired.events if one["event"] == "push")
+    assert (call["type"], call["call_id"], call["push_id"]) == ("voip", "c1", alert["id"])
