@@ -28,6 +28,12 @@ APNS_ID = b"apns-id"
 UNIQUE_ID = b"apns-unique-id"
 REQUEST_ID = b"apns-request-id"
 RETRY_AFTER = b"retry-after"
+_OF_THE_CONNECTION = frozenset(
+    {
+        *("authorization", "host", "connection", "proxy-connection", "keep-alive", "upgrade"),
+        *("transfer-encoding", "content-length", "te", "trailer"),
+    }
+)
 MAY_REPEAT = frozenset({b"cookie"})
 """Headers that HTTP/2 itself lets a client split (RFC 9113, 8.2.3)."""
 
@@ -89,6 +95,11 @@ class Request:
     def json(self) -> Parsed | Malformed:
         """The body, read once."""
         return parse_json(self.body)
+
+
+def not_yours(name: str) -> bool:
+    """Whether a header, by its lower-case name, belongs to HTTP/2 or to the credential."""
+    return name.startswith(":") or name in _OF_THE_CONNECTION
 
 
 def _text(value: bytes) -> str:

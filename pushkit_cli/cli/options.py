@@ -138,21 +138,19 @@ class Header(click.ParamType[tuple[str, str]]):
 
     name = "name:value"
 
-    _TAKEN = frozenset(
-        {"authorization", "host", "connection", "keep-alive", "transfer-encoding", "upgrade"}
-    )
-
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
         """Name in lower case, and value."""
         if isinstance(value, tuple):
             return value
+        from pushkit_cli.apns.message import not_yours
+
         name, colon, text = str(value).partition(":")
         name = name.strip().lower()
         if not colon or not re.fullmatch(r"[a-z0-9!#$%&'*+.^_`|~-]+", name):
             self.fail(f"{value} is not name:value", param, ctx)
-        if name in self._TAKEN:
+        if not_yours(name):
             self.fail(f"{name} cannot be set: it is not yours to choose here", param, ctx)
         return name, plain(text.strip(), param, ctx)
 

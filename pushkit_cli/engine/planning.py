@@ -117,7 +117,7 @@ def plan(order: Order, setting: Setting) -> Plan:
     where = place(
         target, endpoint=order.endpoint, cacert=order.cacert, setting=setting, listener=listener
     )
-    _check_may_sign(order, where)
+    check_may_sign_there(order, where)
     app = order.app or recipients[0].app
     who = signer(where, app=app, setting=setting, listener=listener)
     body, sample = _body(order, kind, recipients)
@@ -130,7 +130,7 @@ def plan(order: Order, setting: Setting) -> Plan:
         sample=sample,
         cache=cache,
         profile=setting.profile,
-        proxy=_proxy(order, where, setting),
+        proxy=proxy_there(order, where, setting),
         warnings=() if warning is None else (warning,),
         team_ids=frozenset(entry.team_id for entry in setting.book.apps.values()),
         key_ids=frozenset(setting.book.keys),
@@ -141,7 +141,7 @@ def plan(order: Order, setting: Setting) -> Plan:
     )
 
 
-def _check_may_sign(order: Order, where: Where) -> None:
+def check_may_sign_there(order: Order, where: Where) -> None:
     """A foreign host is named twice on the command line: no variable points a key at it."""
     check_may_sign(where.endpoint, order.send_key_to)
     if order.insecure and is_apple(where.endpoint.host):
@@ -157,7 +157,7 @@ def _check_may_sign(order: Order, where: Where) -> None:
         )
 
 
-def _proxy(order: Order, where: Where, setting: Setting) -> Proxy | None:
+def proxy_there(order: Order, where: Where, setting: Setting) -> Proxy | None:
     """The usual variables speak of Apple's hosts alone, and never of this machine."""
     host_name = where.endpoint.host
     if is_loopback(host_name):
@@ -206,13 +206,14 @@ def _body(
             hint="add --payload FILE, -d key=value, or --title; a sample goes to emulated devices",
         )
     try:
-        body = compose.compose(kind, words, now=host.now(), read=_read_file)
+        body = compose.compose(kind, words, now=host.now(), read=read_file)
     except ValueError as error:
         raise UsageError(str(error), hint="-d handle=+15550100, -d hasVideo:=true") from error
     return body, sample
 
 
-def _read_file(name: str) -> bytes:
+def read_file(name: str) -> bytes:
+    """What `-d key=@FILE` names. Raises UsageError."""
     try:
         return read_given(Path(name))
     except OSError as error:
@@ -238,7 +239,7 @@ def _shot(
         topic=topic,
         push_type=kind or order.push_type,
         priority=order.priority or (None if row is None else row.priority),
-        expiration=_expiration(order, row),
+        expiration=expiration_of(order, row),
         collapse_id=order.collapse_id,
         apns_id=order.apns_id,
     )
@@ -249,11 +250,12 @@ def _shot(
         recipient=recipient,
         push=push,
         request=request,
-        findings=_findings(request, recipient, where),
+        findings=findings(request, recipient, where),
     )
 
 
-def _expiration(order: Order, row: TypeRow | None) -> int | None:
+def expiration_of(order: Order, row: TypeRow | None) -> int | None:
+    """`apns-expiration` as it is sent now; `None` leaves it out."""
     if order.without_expiration:
         return None
     if order.expires_in is not None:
@@ -263,7 +265,8 @@ def _expiration(order: Order, row: TypeRow | None) -> int | None:
     return row.expiration
 
 
-def _findings(request: Request, recipient: Recipient, where: Where) -> tuple[Finding, ...]:
+def findings(request: Request, recipient: Recipient, where: Where) -> tuple[Finding, ...]:
+    """What lint says about one request, from all that is recorded of its recipient."""
     environment = where.target.environment
     known = frozenset() if recipient.facts is None else frozenset({Need.DEVICE})
     found = lint(
