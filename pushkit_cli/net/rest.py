@@ -3,19 +3,35 @@
 Redirects are not followed: httpx would carry every header but `authorization` to another host.
 """
 
+import asyncio
+import os
+import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.errors import NotSentError, PushkitError, UnknownOutcomeError, UsageError
 from pushkit_cli.net.proxy import Proxy
-from pushkit_cli.net.tls import client_context
+from pushkit_cli.net.sender import (
+    Endpoint,
+    no_http2,
+    refused,
+    refuses_us,
+    tls_failed,
+    unreachable,
+)
+from pushkit_cli.net.tls import ALPN, client_context
 
 MAX_ANSWER_BYTES = 65_536
+MAX_LISTING_BYTES = 8 * 1024 * 1024
+"""10,000 channels with ids of 800 bytes; nobody has said how long an id may be."""
 _CONNECTIONS = 64
 _BEFORE_SENDING = (
     httpx.ConnectError,
@@ -90,6 +106,136 @@ class Place:
         await self._client.aclose()
 
 
+def ask(
+    endpoint: Endpoint,
+    context: ssl.SSLContext,
+    request: Request,
+    *,
+    timeout: float,
+    proxy: Proxy | None = None,
+) -> Response:
+    """Send one request over HTTP/2 and hear its whole answer, in `timeout` seconds altogether.
+
+    Raises NotSentError where it provably was not processed, else UnknownOutcomeError.
+    """
+    return asyncio.run(Errand(endpoint, proxy).run(context, request, timeout))
+
+
+class Errand:
+    """One request on its way: how far it came decides what a failure means."""
+
+    def __init__(self, endpoint: Endpoint, proxy: Proxy | None) -> None:
+        self._endpoint = endpoint
+        self._proxy = proxy
+        self.left = False
+        """Whether the request began to leave."""
+
+    async def run(self, context: ssl.SSLContext, request: Request, timeout: float) -> Response:
+        """Do it, as `ask` says."""
+        proxy = None if self._proxy is None else _via(self._proxy)
+        client = httpx.AsyncClient(
+            verify=context,
+            http1=False,
+            http2=True,
+            proxy=proxy,
+            trust_env=False,
+            timeout=None,  # noqa: S113 (one end for all of it stands below)
+        )
+        try:
+            async with client, asyncio.timeout(timeout):
+                return await self._whole(client, request)
+        except (*_FOREIGN, TimeoutError) as error:
+            raise self.failed(error) from error
+
+    async def _whole(self, client: httpx.AsyncClient, request: Request) -> Response:
+        fields = [pair for pair in request.headers if not pair[0].startswith(b":")]
+        asked = httpx.Request(
+            request.method,
+            f"{self._endpoint}{request.path.decode('latin-1')}",
+            headers=[(b"host", request.fields[b":authority"]), *fields],
+            content=request.body or None,
+            extensions={"trace": self._notice},
+        )
+        response = await client.send(asked, stream=True)
+        kept = bytearray()
+        async for piece in response.aiter_raw():
+            kept += piece
+            if len(kept) > MAX_LISTING_BYTES:
+                raise UnknownOutcomeError("the answer has no end", hint="is this Apple's host?")
+        headers = tuple((name.lower(), value) for name, value in response.headers.raw)
+        return Response(status=response.status_code, headers=headers, body=bytes(kept))
+
+    async def _notice(self, event: str, info: Mapping[str, Any]) -> None:
+        """What httpcore reports of its progress."""
+        if event.endswith("start_tls.complete"):
+            tls = info["return_value"].get_extra_info("ssl_object")
+            if tls is not None and tls.selected_alpn_protocol() != ALPN:
+                await info["return_value"].aclose()
+                raise no_http2(f"{self._endpoint.host}:{self._endpoint.port}")
+        self.left = self.left or event == "http2.send_request_headers.started"
+
+    def failed(self, error: BaseException) -> PushkitError:
+        """What a failure of httpx means, in the words in which `sender` says it."""
+        where, causes = f"{self._endpoint.host}:{self._endpoint.port}", _causes(error)
+        for cause in causes:
+            if isinstance(cause, ssl.SSLError) and (refuses_us(cause) or not self.left):
+                return refused(cause) if refuses_us(cause) else tls_failed(cause, where)
+            if isinstance(cause, httpx.ProxyError):
+                return NotSentError(
+                    f"the proxy {self._proxy} refused: {_first_line(cause)}",
+                    hint="check --proxy, HTTPS_PROXY and NO_PROXY",
+                )
+        goaway = _goaway(causes)
+        if goaway is not None:
+            code, last, said = goaway
+            kind = UnknownOutcomeError if last else NotSentError
+            hint = _UNHEARD if last else "nothing was processed: asking again is safe"
+            return kind(f"the server is going away: {said or f'code {code}'}", hint=hint)
+        if self.left:
+            timed_out = isinstance(error, TimeoutError)
+            why = "no answer in time" if timed_out else f"no answer: {_first_line(error)}"
+            return UnknownOutcomeError(why, hint=_UNHEARD)
+        met = self._proxy or self._endpoint
+        return unreachable(_of_system(causes), met.host, met.port)
+
+
+_UNHEARD = "it may have been done: ask what there is before you do it again"
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """An error and what lies behind it, the nearest first."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _goaway(causes: list[BaseException]) -> tuple[int, int, str] | None:
+    """Code, last stream and text of a GOAWAY: httpcore keeps its event as an argument."""
+    for cause in causes:
+        event: Any = cause.args[0] if cause.args else None
+        if hasattr(event, "last_stream_id"):
+            text = (event.additional_data or b"").decode("utf-8", "replace")
+            return int(event.error_code or 0), int(event.last_stream_id or 0), text
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _of_system(causes: list[BaseException]) -> OSError:
+    """What the system said, in its own words: asyncio repeats the address in its."""
+    for cause in reversed(causes):
+        if isinstance(cause, socket.gaierror):
+            return cause
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return OSError(cause.errno, os.strerror(cause.errno))
+    first = causes[0]
+    return TimeoutError() if isinstance(first, TimeoutError) else OSError(_first_line(first))
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn what httpx raises into two sentences: it was not sent, or nobody knows."""
@@ -99,8 +245,9 @@ def translated() -> Iterator[None]:
         kind: type[PushkitError] = (
             NotSentError if isinstance(error, _BEFORE_SENDING) else UnknownOutcomeError
         )
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        raise kind(f"no answer: {why}", hint="does somebody listen there?") from error
+        raise kind(
+            f"no answer: {_first_line(error)}", hint="does somebody listen there?"
+        ) from error
 
 
 def _via(proxy: Proxy) -> httpx.Proxy:

@@ -20,7 +20,7 @@ _ROOTS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 FOREIGN = sorted({one for kind in _ROOTS for one in _every(kind)}, key=lambda kind: kind.__name__)
 
 
-def _raised(kind: type[BaseException]) -> BaseException:
+def raised(kind: type[BaseException]) -> BaseException:
     if issubclass(kind, httpx.StreamError) and kind is not httpx.StreamError:
         return kind()  # type: ignore[call-arg]
     if kind is httpx.HTTPStatusError:
@@ -31,7 +31,7 @@ def _raised(kind: type[BaseException]) -> BaseException:
 
 @pytest.mark.parametrize("kind", FOREIGN, ids=lambda kind: kind.__name__)
 def test_every_error_of_httpx_is_translated(kind: type[BaseException]) -> None:
-    error = _raised(kind)
+    error = raised(kind)
     with pytest.raises(PushkitError) as caught, translated():
         raise error
     assert isinstance(caught.value, NotSentError | UnknownOutcomeError)
