@@ -148,7 +148,10 @@ def kill(ctx: click.Context, /, app: str | None) -> int:
 @json_option
 @click.pass_context
 def end_call(ctx: click.Context, /, call_id: str, app: str | None, reason: str) -> int:
-    """End a call that rings, as whoever calls may do; ID is the call's, as its push named it."""
+    """End a call that rings, as whoever calls may do.
+
+    ID is the call's, as its push named it, or the beginning of one.
+    """
     from pushkit_cli.engine import devices
 
     terminal, name = _place(ctx)

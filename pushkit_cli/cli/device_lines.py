@@ -4,11 +4,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pushkit_cli.cli.replies import since
+from pushkit_cli.cli.text import short_token
 from pushkit_cli.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pushkit_cli.cli.render import Terminal
     from pushkit_cli.engine.devices import DeviceToken, Done, Remembered, Shown
+
+_CALLS = 3
+"""Of those that ring so many are shown."""
 
 
 def said(terminal: "Terminal", name: str, what: str, done: "Done") -> int:
@@ -26,8 +32,9 @@ def said(terminal: "Terminal", name: str, what: str, done: "Done") -> int:
         )
         return ExitCode.DONE
     terminal.data(f"{word}  {terminal.show(name)}  {terminal.show(done.app)}")
-    for one in done.tokens:
-        terminal.data(_token_line(one))
+    for environment in dict.fromkeys(token.environment for token in done.tokens):
+        terminal.data(f"{environment}")
+        _tokens(terminal, [one for one in done.tokens if one.environment is environment])
     return ExitCode.DONE
 
 
@@ -51,25 +58,27 @@ def tell(terminal: "Terminal", one: "Shown", *, whole: bool) -> None:
     if not whole:
         return
     terminal.data(f"  {', '.join(one.condition)}")
-    for app in apps:
-        terminal.data(f"  {terminal.show(app)}")
+    for app, environment in dict.fromkeys((one.bundle_id, one.environment) for one in one.tokens):
+        place = (app, environment)
+        terminal.data(f"{terminal.show(app)}  {environment}")
         for state in one.apps:
-            if state.bundle_id == app:
-                terminal.data(terminal.wrap(f"    {_state(state, terminal)}", indent=" " * 16))
-        for token in one.tokens:
-            if token.bundle_id == app:
-                terminal.data(_token_line(token))
+            if (state.bundle_id, state.environment) == place:
+                _state(terminal, state)
+        _tokens(terminal, [it for it in one.tokens if (it.bundle_id, it.environment) == place])
 
 
-def _state(app: "Remembered", terminal: "Terminal") -> str:
+def _state(terminal: "Terminal", app: "Remembered") -> None:
+    """Whether it runs, its failures, and what rings: the newest first, and not all of many."""
     words = [
-        f"{app.environment:<10}",
         "running" if app.running else "not running",
         f"{app.strikes} strike{'' if app.strikes == 1 else 's'}",
         *(["VoIP is stopped: reinstall or reset"] if app.is_stopped else []),
-        *(f"call {terminal.show(one)} rings" for one in app.calls),
     ]
-    return "  ".join(words)
+    terminal.data(f"  {', '.join(words)}")
+    for call in app.calls[: -_CALLS - 1 : -1]:
+        terminal.data(f"  call {terminal.show(call)} rings")
+    if len(app.calls) > _CALLS:
+        terminal.data(f"  and {len(app.calls) - _CALLS} that rang before (--json names them)")
 
 
 def _token(token: "DeviceToken") -> dict[str, Any]:
@@ -83,8 +92,12 @@ def _token(token: "DeviceToken") -> dict[str, Any]:
     }
 
 
-def _token_line(token: "DeviceToken") -> str:
-    words = [f"    {token.environment:<10}", f"{token.type:<12}", f"{token.state:<12}", token.token]
-    if token.since_ms is not None:
-        words.append(since(token.since_ms))
-    return "  ".join(words)
+def _tokens(terminal: "Terminal", tokens: "Iterable[DeviceToken]") -> None:
+    """A line each, of 80 columns: a live one whole, to be copied; of one that ended what it was."""
+    for token in tokens:
+        words = [f"  {token.type:<12}", token.token]
+        if token.state != "live":
+            short = short_token(token.token, ascii_only=terminal.ascii_only)
+            ended = [] if token.since_ms is None else [since(token.since_ms)]
+            words[1:] = [short, str(token.state), *ended]
+        terminal.data("  ".join(words))

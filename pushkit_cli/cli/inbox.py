@@ -112,11 +112,16 @@ def listing(terminal: Terminal, /, limit: int | None, follow: bool, **words: Any
     from pushkit_cli.engine.inbox import ENDED, listing
 
     asked, number = _read(words), 0
-    for event in listing(terminal.setting(), asked, newest=limit, follow=follow):
-        number += 1
-        _tell(terminal, event, alone=True)
-        if not terminal.is_read:
-            return ExitCode.DONE
+    try:
+        for event in listing(terminal.setting(), asked, newest=limit, follow=follow):
+            number += 1
+            _tell(terminal, event, alone=True)
+            if not terminal.is_read:
+                return ExitCode.DONE
+    except KeyboardInterrupt:  # how whoever follows ends it
+        if not follow:
+            raise
+        return ExitCode.DONE
     if follow:
         terminal.say(ENDED)
     elif not number:

@@ -156,7 +156,17 @@ def kill(setting: Setting, name: str, *, app: str | None) -> Done:
 def end_call(
     setting: Setting, name: str, call_id: str, *, app: str | None, reason: EndedReason
 ) -> Done:
-    """End a call that rings, from outside."""
+    """End a call that rings, from outside. Raises UsageError where several begin as `call_id` does.
+
+    `call_id` is a call's whole id, or its beginning.
+    """
+    ringing = {one for _, one in emulated.phone(setting, name)[1]}
+    meant = [call_id] if call_id in ringing else [one for one in ringing if _begins(one, call_id)]
+    if len(meant) > 1:
+        raise UsageError(
+            f"{len(meant)} calls that ring begin with {call_id}", hint=f"say more of {meant[0]}"
+        )
+    call_id = meant[0] if meant else call_id
     return _done(
         setting,
         name,
@@ -197,6 +207,10 @@ def _app(setting: Setting, state: State, name: str, asked: str | None) -> str:
         raise UsageError(f"{name} has no app", hint=f"pushkit register device {name} --app B")
     first = (setting.listener() or {}).get("apps", [])
     return asked or next((one for one in first if one in mine), mine[0])
+
+
+def _begins(call_id: str, said: str) -> bool:
+    return call_id.lower().startswith(said.lower())
 
 
 def _device(state: State, name: str) -> Device:

@@ -95,7 +95,8 @@ def test_a_call_rings_until_somebody_ends_it(listener: Running, told: Told) -> N
         "calls": ["c1"],
     }
     text = prepared("device", "show", "iphone")
-    assert "    sandbox     running  0 strikes  call c1 rings\n" in text
+    assert f"{APP}  sandbox\n  running, 0 strikes\n  call c1 rings\n  voip " in text
+    assert all(len(line) <= 80 for line in text.splitlines())
     ended = prepared("device", "do", "iphone", "end-call", "c1", "--reason", "unanswered")
     assert ended == f"ended  iphone  {APP}\n"
     assert told.named("call-ended")[0]["reason"] == "unanswered"
@@ -107,6 +108,35 @@ def test_a_call_rings_until_somebody_ends_it(listener: Running, told: Told) -> N
     assert len(told.named("launched")) == 2
     prepared("device", "reset", "iphone")
     assert shown()["states"] == []
+
+
+def test_calls_that_pile_up_are_shown_short_and_ended_by_their_beginnings(
+    listener: Running,
+) -> None:
+    for name in ("a1", "a2", "a3", "b1", "B2"):
+        prepared("send", "--type", "voip", "--to", "iphone", "-d", f"callUUID={name}")
+    prepared("inbox", "wait", "call-reported=5")
+    text = prepared("device", "show", "iphone")
+    assert text.count(" rings\n") == 3
+    assert "  and 2 that rang before (--json names them)\n" in text
+    for ambiguous, number in (("a", 3), ("b", 2), ("", 5)):
+        said = failed(here("device", "do", "iphone", "end-call", ambiguous), 2)
+        assert f"{number} calls that ring begin with" in said
+    assert state()["calls"] == ["a1", "a2", "a3", "b1", "B2"]
+    for beginning in ("b2", "b", "a1"):
+        prepared("device", "do", "iphone", "end-call", beginning)
+    assert state()["calls"] == ["a2", "a3"]
+    assert prepared("device", "do", "iphone", "end-call", "z") == f"unchanged  iphone  {APP}\n"
+
+
+def test_what_an_order_does_to_tokens_fits_a_terminal(listener: Running) -> None:
+    for words in (("rotate-token", "fileprovider"), ("uninstall",), ("reinstall",)):
+        lines = prepared("device", "do", "iphone", *words).splitlines()
+        assert lines[1] == "sandbox"
+        assert all(len(line) <= 80 for line in lines)
+    lines = prepared("device", "show", "iphone").splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert sum("unregistered  since" in line for line in lines) == 1
 
 
 def test_do_not_disturb_refuses_the_next_call(listener: Running, told: Told) -> None:

@@ -34,7 +34,7 @@ def test_an_app_that_hangs_is_killed_when_the_clock_says_so(tmp_path: Path) -> N
         assert (before["clock"], after["clock"]) == ("manual", "manual")
         assert told[-2]["at"] == after["now"] != before["now"]
         shown = here("device", "show", "iphone").stdout.decode()
-        assert "1 strike  VoIP is stopped" in shown
+        assert "1 strike, VoIP is stopped" in shown
         voip()
         assert objects(file.read_bytes())[-1]["reason"] == "voip-stopped"
         assert here("device", "reset", "iphone").stdout == b"reset  iphone\n"
