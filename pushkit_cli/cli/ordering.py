@@ -8,6 +8,7 @@ from pushkit_cli.apns.compose import Words
 from pushkit_cli.apns.payload import Malformed, parse_json
 from pushkit_cli.apns.push import PushType, known_type
 from pushkit_cli.apns.words import no_push_type
+from pushkit_cli.cli import way
 from pushkit_cli.cli.options import Expires, file_bytes
 from pushkit_cli.engine.given import read_given
 from pushkit_cli.engine.planning import Order
@@ -47,10 +48,6 @@ def order_from(options: Mapping[str, Any]) -> Order:
         to=options["to"],
         app=app,
         env=None if options["env"] is None else Target(options["env"]),
-        endpoint=options["endpoint"],
-        cacert=options["cacert"],
-        send_key_to=options["send_key_to"],
-        insecure=options["insecure"],
         words=_words(options, base),
         payload=raw,
         topic=options["topic"],
@@ -61,10 +58,8 @@ def order_from(options: Mapping[str, Any]) -> Order:
         collapse_id=options["collapse_id"],
         apns_id=options["apns_id"],
         headers=options["headers"],
-        proxy=options["proxy"],
-        timeout=options["timeout"],
-        retries=options["retries"],
         lint=not options["without_lint"],
+        **{name: options[name] for name in way.NAMES},
     )
 
 

@@ -1,6 +1,5 @@
 """`pushkit send`: one push, to one or several targets."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,8 +7,9 @@ import click
 from pushkit_cli.apns.compose import CONTAINERS
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.cli import replies
-from pushkit_cli.cli.options import EXPIRATION, HEADER, PLAIN, SOME_TIME, TYPE_NAME, json_option
+from pushkit_cli.cli.options import EXPIRATION, HEADER, PLAIN, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
+from pushkit_cli.cli.way import way_options
 from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -41,12 +41,6 @@ ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
     type=click.Choice(ENVIRONMENTS),
     envvar=["PUSHKIT_SEND_ENV", "PUSHKIT_ENVIRONMENT"],
     help="Whose APNs: the listener's or Apple's. Known targets bring their own.",
-)
-@click.option(
-    "--endpoint",
-    metavar="URL",
-    allow_from_autoenv=False,
-    help="Another APNs, https://host:port.",
 )
 @click.option("--payload", metavar="FILE|-|JSON", help="The body; .apns files are understood.")
 @click.option(
@@ -85,39 +79,7 @@ ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
     allow_from_autoenv=False,
     help="One more header, as it is.",
 )
-@click.option(
-    "--timeout", type=SOME_TIME, default="30s", show_default=True, help="Longest wait in all."
-)
-@click.option(
-    "--cacert",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Trust this authority (PEM) and no other.",
-)
-@click.option(
-    "--insecure",
-    is_flag=True,
-    allow_from_autoenv=False,
-    help="Trust whatever certificate is shown; never for Apple's hosts.",
-)
-@click.option(
-    "--send-key-to",
-    metavar="HOST",
-    allow_from_autoenv=False,
-    help="Let this foreign host see a provider token.",
-)
-@click.option(
-    "--proxy",
-    metavar="URL",
-    allow_from_autoenv=False,
-    help="Reach the host through http://[user:password@]host:port; else HTTPS_PROXY, for Apple's.",
-)
-@click.option(
-    "--retries",
-    type=click.IntRange(0, 100),
-    default=2,
-    show_default=True,
-    help="Tries beyond the first, for what provably was not sent.",
-)
+@way_options
 @click.option(
     "--yes", is_flag=True, allow_from_autoenv=False, help="Send to several in production unasked."
 )

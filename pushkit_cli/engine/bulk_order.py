@@ -15,7 +15,15 @@ from pushkit_cli.engine.planning import Order
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.signing import Signer, signer
 from pushkit_cli.engine.targets import Known, Recipient
-from pushkit_cli.engine.where import Target, Where, is_loopback, parse_endpoint, place
+from pushkit_cli.engine.where import (
+    Target,
+    Where,
+    check_may_sign_there,
+    is_loopback,
+    parse_endpoint,
+    place,
+    proxy_there,
+)
 from pushkit_cli.errors import UsageError
 from pushkit_cli.net.proxy import Proxy
 from pushkit_cli.store.keystore import TokenCache
@@ -89,7 +97,7 @@ def plan(order: BulkOrder, source: Input, setting: Setting) -> BulkPlan:
     where = place(
         target, endpoint=push.endpoint, cacert=push.cacert, setting=setting, listener=listener
     )
-    planning.check_may_sign_there(push, where)
+    check_may_sign_there(push, where)
     by_token = {one.token: one.recipient() for one in reversed(known)}
     app = push.app or _only_app(known, target)
     who = signer(where, app=app, setting=setting, listener=listener)
@@ -114,7 +122,7 @@ def plan(order: BulkOrder, source: Input, setting: Setting) -> BulkPlan:
         known=by_token,
         cache=cache,
         profile=setting.profile,
-        proxy=planning.proxy_there(push, where, setting),
+        proxy=proxy_there(push, where, setting),
         warnings=() if warning is None else (warning,),
     )
 

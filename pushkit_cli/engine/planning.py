@@ -17,34 +17,31 @@ from pushkit_cli.engine.signing import Signer, signer
 from pushkit_cli.engine.targets import Known, Recipient
 from pushkit_cli.engine.where import (
     Target,
+    Way,
     Where,
-    check_may_sign,
-    is_apple,
+    check_may_sign_there,
     is_loopback,
     parse_endpoint,
     place,
+    proxy_there,
 )
 from pushkit_cli.errors import UsageError
-from pushkit_cli.net.proxy import Proxy, proxy_for
+from pushkit_cli.net.proxy import Proxy
 from pushkit_cli.store.keystore import TokenCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Way):
     """What the command line says about one `send`; `None` is "not said".
 
-    `expiration` is Unix seconds, `expires_in` seconds from now, `timeout` seconds;
-    `without_expiration` leaves the header out.
+    `expiration` is Unix seconds, `expires_in` seconds from now; `without_expiration` leaves the
+    header out.
     """
 
     push_type: str | None = None
     to: tuple[str, ...] = ()
     app: str | None = None
     env: Target | None = None
-    endpoint: str | None = None
-    cacert: Path | None = None
-    send_key_to: str | None = None
-    insecure: bool = False
     words: Words = field(default_factory=Words)
     payload: bytes | None = None
     topic: str | None = None
@@ -55,9 +52,6 @@ class Order:
     collapse_id: str | None = None
     apns_id: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    proxy: str | None = None
-    timeout: float = 30.0
-    retries: int = 2
     lint: bool = True
 
 
@@ -139,31 +133,6 @@ def plan(order: Order, setting: Setting) -> Plan:
         lint=order.lint,
         insecure=order.insecure,
     )
-
-
-def check_may_sign_there(order: Order, where: Where) -> None:
-    """A foreign host is named twice on the command line: no variable points a key at it."""
-    check_may_sign(where.endpoint, order.send_key_to)
-    if order.insecure and is_apple(where.endpoint.host):
-        raise UsageError(
-            "--insecure would show a provider token to whoever answers for Apple",
-            hint="leave it out; to trust a proxy's authority, name it with --cacert",
-        )
-    host_name = where.endpoint.host
-    if order.endpoint is None and not (is_apple(host_name) or is_loopback(host_name)):
-        raise UsageError(
-            f"a variable names {host_name}, and a provider token follows no variable there",
-            hint=f"if that is what you want, add --endpoint {where.endpoint}",
-        )
-
-
-def proxy_there(order: Order, where: Where, setting: Setting) -> Proxy | None:
-    """The usual variables speak of Apple's hosts alone, and never of this machine."""
-    host_name = where.endpoint.host
-    if is_loopback(host_name):
-        return None
-    variables = setting.variables if is_apple(host_name) else {}
-    return proxy_for(host_name, explicit=order.proxy, variables=variables)
 
 
 def _target(order: Order, setting: Setting, known: tuple[Known, ...]) -> Target:

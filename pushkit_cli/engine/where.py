@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.errors import UsageError
+from pushkit_cli.net.proxy import Proxy, proxy_for
 from pushkit_cli.net.sender import Endpoint
 
 
@@ -51,6 +52,19 @@ class Where:
     target: Target
     endpoint: Endpoint
     cacert: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """What the command line says about the way to a host; `timeout` is in seconds, of it all."""
+
+    endpoint: str | None = None
+    cacert: Path | None = None
+    send_key_to: str | None = None
+    insecure: bool = False
+    proxy: str | None = None
+    timeout: float = 30.0
+    retries: int = 2
 
 
 def place(
@@ -131,3 +145,28 @@ def check_may_sign(endpoint: Endpoint, send_key_to: str | None) -> None:
         f"a provider token would go to {host}, which is neither Apple's nor this machine",
         hint=f"if that is what you want, add --send-key-to {host}",
     )
+
+
+def check_may_sign_there(way: Way, where: Where) -> None:
+    """A foreign host is named twice on the command line: no variable points a key at it."""
+    host = where.endpoint.host
+    check_may_sign(where.endpoint, way.send_key_to)
+    if way.insecure and is_apple(host):
+        raise UsageError(
+            "--insecure would show a provider token to whoever answers for Apple",
+            hint="leave it out; to trust a proxy's authority, name it with --cacert",
+        )
+    if way.endpoint is None and not (is_apple(host) or is_loopback(host)):
+        raise UsageError(
+            f"a variable names {host}, and a provider token follows no variable there",
+            hint=f"if that is what you want, add --endpoint {where.endpoint}",
+        )
+
+
+def proxy_there(way: Way, where: Where, setting: Setting) -> Proxy | None:
+    """The usual variables speak of Apple's hosts alone, and never of this machine."""
+    host = where.endpoint.host
+    if is_loopback(host):
+        return None
+    variables = setting.variables if is_apple(host) else {}
+    return proxy_for(host, explicit=way.proxy, variables=variables)
