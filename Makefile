@@ -35,6 +35,7 @@ soak: .venv/.dev
 
 bench: .venv/.dev
 	@$(BIN)/python -m tests.bench.devices
+	@$(BIN)/python -m tests.bench.metrics
 
 completions: .venv/.run
 	@$(BIN)/python -m tests.completions

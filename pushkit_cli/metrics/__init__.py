@@ -1,0 +1,1 @@
+"""Apple's push metrics: rows in, numbers and pictures out. Pure."""
