@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pushkit_cli.apns.acts import Act, Respond
-from pushkit_cli.apns.facts import Certificate
+from pushkit_cli.apns.facts import Certificate, Trouble
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.engine.local import ensure_trust
@@ -48,6 +48,9 @@ class _Handler:
         """Nothing to do."""
 
     def disconnected(self, connection: int) -> None:
+        """Nothing to do."""
+
+    def troubled(self, trouble: Trouble) -> None:
         """Nothing to do."""
 
     def requested(self, connection: int, stream: int, request: Request) -> None:

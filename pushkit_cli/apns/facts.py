@@ -25,6 +25,18 @@ class Basis(StrEnum):
     OURS = "ours"
 
 
+class Trouble(StrEnum):
+    """Why a client never got as far as a push. The words are ours."""
+
+    UNTRUSTED = "untrusted"
+    SILENT = "said-nothing"
+    NO_TLS = "no-tls"
+    HTTP1 = "http-1"
+    CERTIFICATE = "client-certificate"
+    TLS = "tls-failed"
+    SLOW = "tls-unfinished"
+
+
 class TokenState(StrEnum):
     """What has become of a device token."""
 

@@ -255,9 +255,10 @@ def _whys(verdict: "Verdict", terminal: Terminal, *, is_short: bool) -> Iterator
 def _headline(event: Mapping[str, Any], push: str | None, terminal: Terminal) -> str:
     which = "" if push is None else f"push {push[:6]} "
     who = ", ".join(terminal.show(event[name] or "?") for name in ("type", "device"))
+    who = "" if event["device"] is None and push is None else f"({who}): "
     at = datetime.fromisoformat(event["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
     what = "was refused" if event["event"] == "push" else event["event"]
-    return f"{which}({who}): {what} at {at}"
+    return f"{which}{who}{what} at {at}"
 
 
 def _told(event: Mapping[str, Any], terminal: Terminal, *, who: str = "") -> Iterator[str]:

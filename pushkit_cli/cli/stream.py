@@ -27,6 +27,8 @@ def lines(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool = False
     """One event as the lines that a person reads; `alone`: its push does not stand above it."""
     if event["event"] == "push":
         yield from _push(event, terminal)
+    elif "count" in event and event["event"] == "warning":
+        yield from _of_clients(event, terminal)
     elif alone or event["push_id"] is None:
         yield _alone(event, terminal)
     else:
@@ -47,6 +49,17 @@ def _alone(event: Mapping[str, Any], terminal: "Terminal") -> str:
         *([f"[{event['push_id'][:_ID_DIGITS]}]"] if event["push_id"] is not None else []),
     ]
     return terminal.wrap("  ".join(words), indent=" " * 10)
+
+
+def _of_clients(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
+    """A warning about clients that no device ever heard of."""
+    told = f"{_clock(event)}  warning: {terminal.show(event['detail'], limit=300)}"
+    yield terminal.wrap(told, indent=_INDENT).replace(
+        "warning", terminal.paint("warning", "yellow"), 1
+    )
+    if event.get("hint") is not None:
+        told = f"{_INDENT}hint: {terminal.show(event['hint'], limit=300)}"
+        yield terminal.wrap(told, indent=_INDENT)
 
 
 def _push(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:

@@ -8,6 +8,7 @@ from pushkit_cli.apns.acts import Act
 from pushkit_cli.apns.facts import Certificate, TokenState
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.emulator.clients import ClientEvent
 from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.state import App, Device, SigningKey
 from pushkit_cli.emulator.state import Put as Put
@@ -74,9 +75,9 @@ class AppCrashed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppNoted:
-    """What runs the app has something to say, for the journal alone."""
+    """What runs the app, or meets the clients, has something to say, for the journal alone."""
 
-    event: DeviceEvent
+    event: DeviceEvent | ClientEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +270,7 @@ class Perform:
 class Emit:
     """Tell whoever listens, and the journal."""
 
-    event: PushEvent | DeviceEvent
+    event: PushEvent | DeviceEvent | ClientEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pushkit_cli.apns.acts import Act
-from pushkit_cli.apns.facts import Certificate
+from pushkit_cli.apns.facts import Certificate, Trouble
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment
+from pushkit_cli.emulator.clients import Clients
 from pushkit_cli.emulator.moves import (
+    AppNoted,
     CallApp,
     Connected,
     Disconnected,
@@ -69,6 +71,7 @@ class Stage:
         self._tell = tell
         self.seq = database.last_seq
         self._wire: Wire | None = None
+        self._clients = Clients()
         self._inputs: list[Input] = []
         self._scheduled = False
         self._timer: Alarm | None = None
@@ -98,6 +101,12 @@ class Stage:
     def disconnected(self, connection: int) -> None:
         """A client is gone."""
         self.feed(Disconnected(connection=connection))
+
+    def troubled(self, trouble: Trouble) -> None:
+        """A client never got as far as a push; of many some are told."""
+        told = self._clients.troubled(trouble)
+        if told is not None:
+            self.feed(AppNoted(event=told))
 
     def feed(self, event: Input) -> None:
         """Add an input to the next turn, which takes all that were read before it runs."""

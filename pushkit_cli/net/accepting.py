@@ -11,6 +11,9 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from pushkit_cli.apns.facts import Trouble
+from pushkit_cli.net.tls import trouble_of
+
 MAX_CONNECTIONS = 900
 """Of the 1,024 files that a process may usually have open."""
 _HANDSHAKES = 500
@@ -33,8 +36,15 @@ class Doorkeeper:
     For him the client that has been longest about its handshake loses its place.
     """
 
-    def __init__(self, context: ssl.SSLContext, *, places: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        troubled: Callable[[Trouble], None],
+        *,
+        places: int = MAX_CONNECTIONS,
+    ) -> None:
         self._context = context
+        self._troubled = troubled
         self._places = asyncio.Semaphore(places)
         self._tasks: set[asyncio.Task[None]] = set()
         self._shaking: dict[asyncio.Future[None], None] = {}  # in the order in which they came
@@ -87,27 +97,29 @@ class Doorkeeper:
     ) -> None:
         loop = asyncio.get_running_loop()
         transport: asyncio.BaseTransport | None = None
+        tls: _Tls | None = None
         if shaken.cancelled():
             client.close()
             self._places.release()
             return
         try:
-            transport, _ = await loop.connect_accepted_socket(
-                lambda: _Tls(
-                    loop,
-                    protocol(),
-                    self._context,
-                    shaken,
-                    server_side=True,
-                    ssl_handshake_timeout=_HANDSHAKE_S,
-                    ssl_shutdown_timeout=_GOODBYE_S,
-                ),
-                client,
+            tls = _Tls(
+                loop,
+                protocol(),
+                self._context,
+                shaken,
+                server_side=True,
+                ssl_handshake_timeout=_HANDSHAKE_S,
+                ssl_shutdown_timeout=_GOODBYE_S,
             )
+            transport, _ = await loop.connect_accepted_socket(lambda: tls, client)
             await shaken
         except (OSError, asyncio.CancelledError) as error:
             # It does not speak TLS, not this, or not in time; or another one took its place.
             error.__traceback__ = None  # a cycle, and in it all that this client cost
+            trouble = trouble_of(error, getattr(tls, "_sslobj", None))
+            if trouble is not None:
+                self._troubled(trouble)
             if isinstance(transport, asyncio.Transport):
                 transport.abort()
             self._places.release()

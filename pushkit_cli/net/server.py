@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pushkit_cli.apns.acts import Act, GoAway
-from pushkit_cli.apns.facts import Certificate
+from pushkit_cli.apns.facts import Certificate, Trouble
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.net.accepting import MAX_CONNECTIONS, Doorkeeper
@@ -44,6 +44,9 @@ class Handler(Protocol):
     def disconnected(self, connection: int) -> None:
         """A client is gone."""
 
+    def troubled(self, trouble: Trouble) -> None:
+        """A client never got as far as a request."""
+
 
 class Server:
     """Both environments' listening sockets and every connection on them."""
@@ -57,7 +60,8 @@ class Server:
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self._handler = handler
-        self._door = Doorkeeper(context, places=min(max_connections, MAX_CONNECTIONS))
+        places = min(max_connections, MAX_CONNECTIONS)
+        self._door = Doorkeeper(context, handler.troubled, places=places)
         self._max_streams = max_streams
         self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
@@ -123,6 +127,9 @@ class Server:
             self.talkative.discard(connection)
             self._door.left()
             self._handler.disconnected(connection.number)
+            trouble = connection.wire.trouble
+            if trouble is not None:
+                self._handler.troubled(trouble)
 
     def _read(self, connection: "_Connection", data: bytes) -> None:
         for received in connection.wire.receive(data):

@@ -4,6 +4,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from pushkit_cli.apns.facts import Trouble
 from pushkit_cli.errors import ConfigError
 
 ALPN = "h2"
@@ -16,12 +17,12 @@ class _Handshake(ssl.SSLObject):
     """
 
     outgoing: ssl.MemoryBIO
-    _failure: ssl.SSLError | None = None
+    failure: ssl.SSLError | None = None
 
     def do_handshake(self) -> None:
         """Go on; a failure is raised when the client says more, leaves, or its time is up."""
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         try:
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLSyscallError):
@@ -29,8 +30,38 @@ class _Handshake(ssl.SSLObject):
         except ssl.SSLError as error:
             if not self.outgoing.pending:
                 raise
-            self._failure = error
+            self.failure = error
             raise ssl.SSLWantReadError from error
+
+
+def trouble_of(error: BaseException, ended: ssl.SSLObject | None) -> Trouble | None:
+    """What was wrong with a handshake; `None` where a client just left, as probes of a port do.
+
+    `ended` may hold the failure that the client had still to be told of.
+    """
+    held = ended.failure if isinstance(ended, _Handshake) else None
+    error = held or error
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+        reason = str(getattr(error, "reason", ""))
+        return next((kind for words, kind in _REASONS if words in reason), Trouble.TLS)
+    if type(error) is ConnectionAbortedError:  # asyncio's own, where a handshake takes too long
+        return Trouble.SLOW
+    # It said what it can, was shown the certificate, and went without a word: so does Node.
+    has_spoken = ended is not None and bool(ended.shared_ciphers())
+    return Trouble.SILENT if has_spoken and isinstance(error, ConnectionResetError) else None
+
+
+_REASONS = (
+    ("ALERT_UNKNOWN_CA", Trouble.UNTRUSTED),
+    ("ALERT_BAD_CERTIFICATE", Trouble.UNTRUSTED),  # as Go says it
+    ("ALERT_CERTIFICATE_UNKNOWN", Trouble.UNTRUSTED),  # as Java says it
+    ("CERTIFICATE_VERIFY_FAILED", Trouble.CERTIFICATE),
+    ("HTTP_REQUEST", Trouble.NO_TLS),
+    ("WRONG_VERSION_NUMBER", Trouble.NO_TLS),
+    ("PACKET_LENGTH_TOO_LONG", Trouble.NO_TLS),
+    ("RECORD_LAYER_FAILURE", Trouble.NO_TLS),
+)
+"""OpenSSL's words for a failure, by what they hold."""
 
 
 class _ServerContext(ssl.SSLContext):

@@ -25,6 +25,7 @@ from h2.settings import SettingCodes, Settings
 
 from pushkit_cli.apns.acts import Act, GoAway, Respond
 from pushkit_cli.apns.acts import Settings as NewSettings
+from pushkit_cli.apns.facts import Trouble
 from pushkit_cli.apns.message import Headers, Request
 from pushkit_cli.apns.push import MAX_BODY_BYTES
 from pushkit_cli.wire.bounds import (
@@ -254,6 +255,15 @@ class ServerConnection:
             self._h2.receive_data(PREFACE)
             data, self._preface = self._preface[len(PREFACE) :], b""
         return list(self._split.feed(data))
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why a connection that is over never had a request, where the client did not know how."""
+        if self._greeted:
+            return None
+        if not self._preface:
+            return None if self._leaving else Trouble.SILENT
+        return Trouble.HTTP1 if _HTTP1_LINE.match(self._preface) else None
 
     def _refuse_http1(self) -> None:
         line = _HTTP1_LINE.match(self._preface)

@@ -6,14 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
 
 import pytest
 
+from pushkit_cli.apns.facts import Trouble
 from pushkit_cli.cli.judged import lines
 from pushkit_cli.cli.render import Terminal
+from pushkit_cli.emulator.clients import Clients
 from pushkit_cli.emulator.terms import read_terms
 from pushkit_cli.emulator.verdict import Ending, Judge
 from pushkit_cli.engine.judging import Trial
@@ -179,6 +182,17 @@ def test_an_app_that_is_still_busy_is_said() -> None:
         "pushkit:   hint: --grace waits longer",
         "pushkit: met  refused=0",
     ]
+
+
+def test_a_client_that_does_not_trust_us_is_why_nothing_came() -> None:
+    event = Clients().troubled(Trouble.UNTRUSTED)
+    assert event is not None
+    said = told({**asdict(event), "seq": 7, "at": AT}, expects=("voip=1",))
+    assert said[1].startswith("pushkit:   warning at ")
+    assert said[2] == (
+        "pushkit:   untrusted: a client does not trust the listener's certificate (ours)"
+    )
+    assert said[3].startswith('pushkit:   hint: eval "$(pushkit env)"')
 
 
 def test_too_many_says_why_the_command_was_ended() -> None:

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from pushkit_cli.apns.facts import Trouble
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.cli import stream
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.telling import Teller
+from pushkit_cli.emulator.clients import Clients
 from pushkit_cli.engine.objects import Happened
 from pushkit_cli.phone.events import DeviceEvent, Happening
 
@@ -76,3 +78,16 @@ def test_what_is_no_longer_below_its_push_names_it(
     line = " ".join(capfd.readouterr().out.split())
     assert "call-reported iphone com.example.app voip" in line
     assert "[ababab]" in line
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+def test_a_client_that_no_device_heard_of_is_told_of_with_the_remedy(trouble: Trouble) -> None:
+    clients = Clients()
+    for number in (1, 2):
+        said = clients.troubled(trouble)
+        assert said is not None
+        told = Happened(seq=number, at_ms=0, event=said)
+        first, *rest = lines(told.to_json())
+        assert first[10:].startswith("warning: a ")
+        assert any(line.startswith(f"{' ' * 10}hint: ") for line in rest)
+        assert all(len(line) <= 80 for line in (first, *rest))

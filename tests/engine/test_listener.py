@@ -192,6 +192,20 @@ def test_an_ephemeral_home_is_private_and_gone_at_the_end(told: Told) -> None:
     assert not place.exists()
 
 
+def test_clients_that_never_get_to_a_push_are_events_and_not_many(
+    listener: Running, told: Told
+) -> None:
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", listener.ready["port"])) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            sock.recv(100)
+    assert send(listener)[0].outcome is Outcome.ACCEPTED
+    assert wait_for(lambda: told.named("call-reported") or None, timeout=PATIENCE_S)
+    warnings = told.named("warning")
+    assert [(one["reason"], one["count"]) for one in warnings] == [("no-tls", n) for n in (1, 2, 3)]
+    assert {one["device"] for one in warnings} == {None}
+
+
 def test_a_disk_that_is_full_ends_it_and_what_was_not_kept_was_not_answered(
     home: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:

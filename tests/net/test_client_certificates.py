@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pushkit_cli.apns.facts import Certificate
+from pushkit_cli.apns.facts import Certificate, Trouble
 from pushkit_cli.apns.message import Response
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.engine.local import Trust, ensure_client_authority, ensure_trust
@@ -238,6 +238,7 @@ def test_a_certificate_that_is_not_taken_is_refused_with_an_alert_and_nothing_is
                 await shake(house, file_of(tmp_path, data), version)
             await shake(house, None, version)  # and the next one is served
             assert house.certificates == [None]
+            assert house.troubles == [Trouble.CERTIFICATE]
 
     with caplog.at_level(logging.DEBUG):
         asyncio.run(play())

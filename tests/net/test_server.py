@@ -14,7 +14,7 @@ import pytest
 from hpack import Encoder
 
 from pushkit_cli.apns.acts import Respond
-from pushkit_cli.apns.facts import Certificate
+from pushkit_cli.apns.facts import Certificate, Trouble
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import MAX_BODY_BYTES, Environment
 from pushkit_cli.engine.local import Trust, ensure_trust
@@ -48,6 +48,7 @@ class House:
         self.certificates: list[Certificate | None] = []
         self.asked: list[tuple[int, int, Request]] = []
         self.ports: dict[Environment, int] = {}
+        self.troubles: list[Trouble] = []
         context = server_context(chain=trust.chain_file, key=trust.chain_key_file)
         self.server = Server(self, context, max_streams=1000)
 
@@ -60,6 +61,9 @@ class House:
 
     def disconnected(self, connection: int) -> None:
         self.told.append(("disconnected", connection))
+
+    def troubled(self, trouble: Trouble) -> None:
+        self.troubles.append(trouble)
 
     def requested(self, connection: int, stream: int, request: Request) -> None:
         self.asked.append((connection, stream, request))
