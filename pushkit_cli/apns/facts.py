@@ -15,6 +15,8 @@ class Need(Enum):
 
     CREDENTIAL = auto()
     DEVICE = auto()
+    CHANNEL = auto()
+    APP = auto()
 
 
 class Basis(StrEnum):
@@ -43,6 +45,18 @@ class TokenState(StrEnum):
     LIVE = "live"
     UNREGISTERED = "unregistered"
     EXPIRED = "expired"
+
+
+class Storage(StrEnum):
+    """What a channel keeps for whoever subscribes or comes online later."""
+
+    NONE = "none"
+    LATEST = "latest"
+
+    @property
+    def policy(self) -> int:
+        """`message-storage-policy`, as it crosses the wire."""
+        return list(Storage).index(self)
 
 
 class MalformedBody(StrEnum):
@@ -83,6 +97,8 @@ class Policy:
     `throttle`: after a refusal a connection may have one stream, until a push is accepted.
     `errors` is how many refusals a connection may collect before GOAWAY; `None`: any number.
     With `trust` ANY no key is looked up at all, so that no scope of one holds either.
+    `broadcast_expiration`: a broadcast without apns-expiration is refused, as Apple's table says;
+    one of its samples has none.
     """
 
     malformed_body: MalformedBody = MalformedBody.REFUSE
@@ -93,6 +109,7 @@ class Policy:
     goaway: GoAwayText = GoAwayText.JSON
     trust: Trust = Trust.STRICT
     key_environment_reason: KeyEnvironmentReason = KeyEnvironmentReason.WIRE
+    broadcast_expiration: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +188,29 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A broadcast channel as its service recorded it; `storage` `None`: the sender never asked."""
+
+    bundle_id: str
+    environment: Environment
+    storage: Storage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broadcasts:
+    """What an app may do with channels in one environment, and how many it has there."""
+
+    enabled: bool = True
+    channels: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
     """Everything a judge may look at. `knows` names what was really looked up.
 
-    `device` `None` with Need.DEVICE known means: no such token. `owner` is the team that owns the
-    topic's app, `None` for an app nobody registered. `now` is Unix seconds.
+    `device` `None` with Need.DEVICE known means: no such token, and `channel` with Need.CHANNEL
+    likewise. `owner` is the team that owns the topic's app, `None` for an app nobody registered.
+    `now` is Unix seconds.
     """
 
     environment: Environment
@@ -184,5 +219,7 @@ class Knowledge:
     credential: Credential = field(default_factory=Credential)
     connection: Connection = field(default_factory=Connection)
     device: Device | None = None
+    channel: Channel | None = None
+    broadcasts: Broadcasts = field(default_factory=Broadcasts)
     owner: str | None = None
     policy: Policy = field(default_factory=Policy)

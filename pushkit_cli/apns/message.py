@@ -27,6 +27,7 @@ COLLAPSE_ID = b"apns-collapse-id"
 APNS_ID = b"apns-id"
 UNIQUE_ID = b"apns-unique-id"
 REQUEST_ID = b"apns-request-id"
+CHANNEL_ID = b"apns-channel-id"
 RETRY_AFTER = b"retry-after"
 _OF_THE_CONNECTION = frozenset(
     {

@@ -95,19 +95,16 @@ class Accepted:
 class Refused:
     """The first broken rule, what APNs answers, and who says that it does.
 
-    `timestamp_ms` (Unix) goes with 410, `detail` is in our words.
+    `timestamp_ms` (Unix) goes with 410, `detail` is in our words. `authenticated`: the provider's
+    credential had passed when the request was refused.
     """
 
     rule: Rule
     reason: Reason
     basis: Basis
     detail: str
+    authenticated: bool
     timestamp_ms: int | None = None
-
-    @property
-    def authenticated(self) -> bool:
-        """Whether the provider's credential had passed when the request was refused."""
-        return RULES.index(self.rule) > _LAST_OF_CREDENTIAL
 
 
 Verdict = Accepted | Refused
@@ -116,23 +113,24 @@ Verdict = Accepted | Refused
 def decide(request: Request, knowledge: Knowledge) -> Verdict:
     """Judge one request as APNs does: the first broken rule refuses it."""
     case = Case(request=request, knowledge=knowledge)
-    for rule in RULES:
+    for place, rule in enumerate(RULES):
         detail = rule.check(case)
         if detail is not None:
             gone = knowledge.device if rule.reason.status == 410 else None
-            reason, basis = _spelt(rule, knowledge.policy)
+            reason, basis = spelt(rule, knowledge.policy)
             return Refused(
                 rule=rule,
                 reason=reason,
                 basis=basis,
                 detail=detail,
+                authenticated=place > _LAST_OF_CREDENTIAL,
                 timestamp_ms=None if gone is None else gone.since_ms,
             )
     push = message.to_push(request)
     return Accepted(push=push if push.topic else replace(push, topic=case.topic))
 
 
-def _spelt(rule: Rule, policy: Policy) -> tuple[Reason, Basis]:
+def spelt(rule: Rule, policy: Policy) -> tuple[Reason, Basis]:
     """The word of a rule, and who says so: another where the documented spelling is asked for."""
     documented = _DOCUMENTED.get(rule.reason.word)
     if documented is None or policy.key_environment_reason is KeyEnvironmentReason.WIRE:
