@@ -1,7 +1,5 @@
 """The apps on the devices: handed a push, watched meanwhile, killed where they fail. Pure."""
 
-import heapq
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,6 +8,7 @@ from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.apns.push import Environment, Push, PushType
 from pushkit_cli.apns.rules import Accepted
 from pushkit_cli.emulator import app_events
+from pushkit_cli.emulator.busy import Busy
 from pushkit_cli.emulator.moves import (
     AppCrashed,
     AppDesires,
@@ -31,6 +30,7 @@ from pushkit_cli.emulator.moves import (
     Tick,
 )
 from pushkit_cli.emulator.push_event import PushEvent
+from pushkit_cli.emulator.ringing import Ringing
 from pushkit_cli.emulator.state import DeviceToken, Handling, State
 from pushkit_cli.phone import calls, device
 from pushkit_cli.phone.app_state import AppState
@@ -42,8 +42,6 @@ from pushkit_cli.phone.policy import DevicePolicy
 
 QUEUE = 1000
 """Pushes that an app's serial queue holds (ours); one more is dropped, and an event says so."""
-_CALLS_KEPT = 64
-"""Calls of an app that ring at once; of more the oldest is forgotten. Ours."""
 _DAY_S = 86_400
 _FOUND = Push(token="", payload=b"", push_type=PushType.voip)
 
@@ -54,22 +52,16 @@ class Apps:
     def __init__(self, state: State, policy: DevicePolicy) -> None:
         self._state = state
         self._policy = policy
-        self._busy: dict[str, dict[str, None]]
-        self._ringing: dict[str, OrderedDict[str, float]] = {}
-        self._deadlines: list[tuple[float, str]]
-        self.reload()
+        self._busy = Busy(state)
+        self._ringing = Ringing(policy.ring_s)
 
     def reload(self) -> None:
         """Read again from the records who is busy with what."""
-        self._busy, self._deadlines = {}, []
-        for handling in self._state.all_of(Handling):
-            self._watch(handling)
+        self._busy.reload()
 
     def deadline(self) -> float | None:
         """When an app is overdue next, in Unix seconds."""
-        while self._deadlines and not self._is_due(self._deadlines[0][1]):
-            heapq.heappop(self._deadlines)
-        return self._deadlines[0][0] if self._deadlines else None
+        return self._busy.deadline()
 
     @property
     def is_busy(self) -> bool:
@@ -122,7 +114,7 @@ class Apps:
             condition=self._state.condition(app.device),
             app=app,
             day=int(now // _DAY_S),
-            ringing=self._calls(app, now),
+            ringing=self._ringing.of(app, now),
             policy=self._policy,
         )
 
@@ -135,7 +127,7 @@ class Apps:
         now: float,
         new_id: NewId,
     ) -> Iterator[Effect]:
-        if outcome.calls_app and len(self._busy.get(app.key, ())) >= QUEUE:
+        if outcome.calls_app and self._busy.count(app) >= QUEUE:
             yield Emit(event=app_events.queue_full(of, QUEUE))
             return
         for event in outcome.events:
@@ -157,8 +149,7 @@ class Apps:
             call_id=outcome.events[-1].call_id,
             handle=calls.caller(payload),
         )
-        yield self._state.put(handling)
-        self._watch(handling)
+        yield self._busy.add(handling)
         yield CallApp(
             handling=handling.id,
             device=handling.device,
@@ -208,7 +199,7 @@ class Apps:
         if event.report is not None:
             yield from self._report(handling, event.report, now, last=True)
         done = event.report is not None or handling.reported
-        yield self._done(handling)
+        yield self._busy.done(handling)
         if not event.completed:
             yield Emit(event=app_events.no_completion(handling))
         if handling.kill_at is not None and not done:
@@ -221,7 +212,7 @@ class Apps:
         handling = self._state.handling(event.handling)
         if handling is None:  # it was killed
             return
-        yield self._done(handling)
+        yield self._busy.done(handling)
         yield from self._kill(handling, calls.crashed(app_events.about(handling), event.how))
 
     def _otherwise(self, event: AppDesires | AppEnded) -> Iterator[Effect]:
@@ -229,18 +220,15 @@ class Apps:
         app = before = self._state.app_state(event.device, event.bundle_id, event.environment)
         if isinstance(event, AppDesires):
             app = replace(app, desired=event.types)
-        elif app.key not in self._busy:
+        elif not self._busy.count(app):
             app = replace(app, running=False)
-            self._ringing.pop(app.key, None)
+            self._ringing.end_all(app)
         if app != before:
             yield self._state.put(app)
 
     def _overdue(self, now: float) -> Iterator[Effect]:
-        while (deadline := self.deadline()) is not None and deadline <= now:
-            handling = self._state.handling(heapq.heappop(self._deadlines)[1])
-            if handling is None:
-                continue
-            yield self._done(handling)
+        for handling in self._busy.overdue(now):
+            yield self._busy.done(handling)
             yield KillApp(handling=handling.id)
             yield from self._kill(handling, calls.overdue(app_events.about(handling)))
 
@@ -264,7 +252,7 @@ class Apps:
     def _interrupted(self) -> Iterator[Effect]:
         """What the last listener left in the middle is over; no app of it is running any more."""
         for handling in self._state.all_of(Handling):
-            yield self._done(handling)
+            yield self._busy.done(handling)
             yield Emit(event=app_events.interrupted(handling))
         for app in self._state.all_of(AppState):
             if app.running or app.desired is not None:
@@ -299,14 +287,12 @@ class Apps:
     def ringing(self, name: str, now: float) -> list[tuple[AppState, str, float]]:
         """The calls that ring on a device: whose, its id, and when it was reported."""
         apps = [app for app in self._state.all_of(AppState) if app.device == name]
-        return [(app, *call) for app in apps for call in self._calls(app, now).items()]
+        return [(app, *call) for app in apps for call in self._ringing.of(app, now).items()]
 
     # Details
 
     def _ended(self, of: DeviceEvent, app: AppState, reason: calls.EndedReason) -> Iterator[Effect]:
-        ringing = self._ringing.get(app.key)
-        if of.call_id is not None and ringing is not None and of.call_id in ringing:
-            del ringing[of.call_id]
+        if of.call_id is not None and self._ringing.end(app, of.call_id):
             yield Emit(event=calls.ended(of, reason))
 
     def _report(
@@ -314,9 +300,11 @@ class Apps:
     ) -> Iterator[Effect]:
         of = replace(app_events.about(handling), call_id=report.call_id or handling.call_id)
         app = self._state.app_state(handling.device, handling.bundle_id, handling.environment)
-        ringing = self._calls(app, now)
         error = calls.judged(
-            report, of, condition=self._state.condition(handling.device), ringing=ringing
+            report,
+            of,
+            condition=self._state.condition(handling.device),
+            ringing=self._ringing.of(app, now),
         )
         if error is None:
             handle = report.handle or handling.handle
@@ -329,21 +317,11 @@ class Apps:
                 yield self._state.put(replace(handling, reported=True))
             yield TellApp(handling=handling.id, error=error)
         if error is None and of.call_id is not None:
-            ringing[of.call_id] = now
-            self._ringing[app.key] = ringing
-            if len(ringing) > _CALLS_KEPT:
-                ringing.popitem(last=False)
+            self._ringing.add(app, of.call_id, now)
         if self._policy.forgive and app.strikes:
             yield self._state.put(replace(app, strikes=0))
         if report.ended is not None:
             yield from self._ended(of, app, report.ended)
-
-    def _calls(self, app: AppState, now: float) -> OrderedDict[str, float]:
-        """The calls of an app that nobody has ended, and when each was reported."""
-        ringing = self._ringing.get(app.key, OrderedDict())
-        while ringing and next(iter(ringing.values())) <= now - self._policy.ring_s:
-            ringing.popitem(last=False)
-        return ringing
 
     def _too_late(self, identifier: str, now: float) -> Iterator[Effect]:
         """What an app says after its deadline, and before the Tick, saves it no more."""
@@ -364,35 +342,11 @@ class Apps:
 
     def _drop_all(self, app: AppState) -> Iterator[Effect]:
         """What else an app was busy with dies with it, and so do its calls."""
-        self._ringing.pop(app.key, None)
-        for identifier in list(self._busy.get(app.key, ())):
-            other = self._state.handling(identifier)
-            if other is not None:
-                yield self._done(other)
-                yield KillApp(handling=identifier)
-                yield Emit(event=app_events.died_with_it(other))
-
-    def _watch(self, handling: Handling) -> None:
-        self._busy.setdefault(_key(handling), {})[handling.id] = None
-        if handling.kill_at is not None:
-            heapq.heappush(self._deadlines, (handling.kill_at, handling.id))
-
-    def _done(self, handling: Handling) -> Effect:
-        busy = self._busy[_key(handling)]
-        busy.pop(handling.id, None)
-        if not busy:
-            del self._busy[_key(handling)]
-        return self._state.drop(handling)
-
-    def _is_due(self, identifier: str) -> bool:
-        handling = self._state.handling(identifier)
-        return handling is not None and not handling.reported
-
-
-def _key(handling: Handling) -> str:
-    return AppState(
-        device=handling.device, bundle_id=handling.bundle_id, environment=handling.environment
-    ).key
+        self._ringing.end_all(app)
+        for other in self._busy.of(app):
+            yield self._busy.done(other)
+            yield KillApp(handling=other.id)
+            yield Emit(event=app_events.died_with_it(other))
 
 
 def _type_of(sent: PushType | str | None, issued: DeviceToken) -> PushType:
