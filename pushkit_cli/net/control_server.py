@@ -31,12 +31,14 @@ class ControlServer:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._server: asyncio.Server | None = None
+        self._bound: socket.socket | None = None
         self._open: set[_Peer] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, bound: socket.socket) -> None:
         """Let commands in."""
         listen(bound)
+        self._bound = bound
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(lambda: _Peer(self), sock=bound)
 
@@ -45,11 +47,15 @@ class ControlServer:
 
         Whoever answers knows that it is the end, and lets nobody wait.
         """
-        if self._server is not None:
-            self._server.close()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
+        if self._bound is not None:
+            loop.remove_reader(self._bound)
         await asyncio.sleep(0.01)  # some were let in a moment ago, and have not asked yet
+        if self._server is not None:
+            # Not before: asyncio forgets whom it accepted for a server that is closed since, and
+            # he waits at a socket that nobody closes.
+            self._server.close()
         while self._open and loop.time() < deadline:
             await asyncio.sleep(0.01)
         for task in self._tasks:
