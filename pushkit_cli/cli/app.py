@@ -30,6 +30,9 @@ COMMANDS: Mapping[str, Entry] = {
     "register": Entry(group="main", help="Register keys, apps, devices and export tokens."),
     "send": Entry(group="main", help="Send a push, and say what became of it."),
     "listen": Entry(group="main", help="Run a local APNs with an iPhone and a watch behind it."),
+    "export-metrics": Entry(
+        group="main", help="Export push metrics, and see what became of the pushes."
+    ),
     "device": Entry(group="emulator", help="See devices, say how they are, end their tokens."),
     "inbox": Entry(group="emulator", help="See what arrived, or wait until it does."),
     "clock": Entry(group="emulator", help="See the emulator's time, and move it on."),
@@ -62,7 +65,7 @@ class Commands(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"pushkit_cli.cli.{cmd_name}")
+        module = importlib.import_module(f"pushkit_cli.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from pushkit_cli.errors import StoreError
 
@@ -125,13 +125,24 @@ def write_private(path: Path, data: bytes, *, option: str | None = None) -> None
 
     `option` names the place, where that is not our own home.
     """
+    with placed(path, option=option) as file:
+        os.fchmod(file.fileno(), _PRIVATE_FILE)  # an umask can take even these bits
+        file.write(data)
+
+
+@contextmanager
+def placed(path: Path, *, mode: int = _PRIVATE_FILE, option: str | None = None
+           ) -> Iterator[BinaryIO]:  # fmt: skip
+    """A new file to write to, synced and renamed to its place at the end of the block.
+
+    Where the block fails nothing is left, and what stood there before still stands.
+    """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with translated(path, option):
         try:
-            with os.fdopen(os.open(beside, flags, _PRIVATE_FILE), "wb") as file:
-                os.fchmod(file.fileno(), _PRIVATE_FILE)  # an umask can take even these bits
-                file.write(data)
+            with os.fdopen(os.open(beside, flags, mode), "wb") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
