@@ -296,7 +296,10 @@ class Allowed:
     asked: Asked
 
 
-def decide(request: Request, knowledge: Knowledge) -> Allowed | Refused:
+Ruling = Allowed | Refused
+
+
+def decide(request: Request, knowledge: Knowledge) -> Ruling:
     """Judge one request as the channel service does: the first broken rule refuses it."""
     case = ChannelCase(request=request, knowledge=knowledge)
     operation = case.errand.operation

@@ -51,7 +51,8 @@ PATHS: Mapping[str, Mapping[str, Operation]] = {
     f"/4/broadcasts/apps/{_BUNDLE_ID}": {"POST": Operation.SEND},
 }
 """The paths, as patterns, and what each method does there."""
-_HEADS = (b"/1/apps/", b"/4/broadcasts/")
+_BROADCASTS = b"/4/broadcasts/"
+_HEADS = (b"/1/apps/", _BROADCASTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,11 @@ class Errand:
 def is_for_channels(request: Request) -> bool:
     """Whether a request is for the channel service or a broadcast, by its path alone."""
     return request.path.startswith(_HEADS)
+
+
+def is_broadcast(request: Request) -> bool:
+    """Whether a request means to be a broadcast, by its path alone."""
+    return request.path.startswith(_BROADCASTS)
 
 
 def errand(request: Request) -> Errand:
@@ -224,9 +230,10 @@ def _said(request_id: str) -> Headers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the channel service said: `channel_id` of a new one, `storage` of one that was shown,
+    """What the channel service said; `None` what it did not say, or not in Apple's words.
 
-    `channel_ids` of all; each `None` where it was not said, or not in Apple's words.
+    `channel_id` is that of a new channel, `storage` that of one that was shown, `channel_ids` are
+    those of all.
     """
 
     reply: Reply

@@ -98,7 +98,7 @@ class Policy:
     `errors` is how many refusals a connection may collect before GOAWAY; `None`: any number.
     With `trust` ANY no key is looked up at all, so that no scope of one holds either.
     `broadcast_expiration`: a broadcast without apns-expiration is refused, as Apple's table says;
-    one of its samples has none.
+    one of its samples has none. `broadcasts`: apps have the Broadcast capability.
     """
 
     malformed_body: MalformedBody = MalformedBody.REFUSE
@@ -110,6 +110,7 @@ class Policy:
     trust: Trust = Trust.STRICT
     key_environment_reason: KeyEnvironmentReason = KeyEnvironmentReason.WIRE
     broadcast_expiration: bool = True
+    broadcasts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

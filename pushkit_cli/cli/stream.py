@@ -25,8 +25,8 @@ _SAID_LINES = 10
 
 def lines(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool = False) -> Iterator[str]:
     """One event as the lines that a person reads; `alone`: its push does not stand above it."""
-    if event["event"] == "push":
-        yield from _push(event, terminal)
+    if event["event"] in ("push", "channel"):
+        yield from _asked(event, terminal)
     elif "count" in event and event["event"] == "warning":
         yield from _of_clients(event, terminal)
     elif alone or event["push_id"] is None:
@@ -62,17 +62,13 @@ def _of_clients(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]
         yield terminal.wrap(told, indent=_INDENT)
 
 
-def _push(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
-    words = [
-        terminal.show(event["type"] or "(no type)"),
-        terminal.show(event["device"] or "?"),
-        terminal.show(event["topic"] or "(no topic)"),
-        f"{event['size_bytes']} bytes",
-        f"[{event['id'][:_ID_DIGITS]}]",
-    ]
+def _asked(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
+    """A push, or what else was asked of channels, and its answer."""
+    words = [*_of_what(event, terminal), f"[{event['id'][:_ID_DIGITS]}]"]
     yield terminal.wrap(f"{_clock(event)}  -->  {'  '.join(words)}", indent=" " * 15)
     if event["reason"] is None:
-        yield f"{_INDENT}<--  {terminal.paint('200 accepted', 'green')}"
+        accepted = terminal.paint(f"{event['status']} accepted", "green")
+        yield f"{_INDENT}<--  {accepted}"
         return
     answer = terminal.paint(f"{event['status']} {terminal.show(event['reason'])}", "red")
     told = f"{event['status']} {event['reason']}: {terminal.show(event['detail'])}"
@@ -82,6 +78,23 @@ def _push(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
         yield f"{_INDENT}(Apple's own answer here is not known: this one is our choice)"
     if event["hint"] is not None:
         yield terminal.wrap(f"{_INDENT}hint: {terminal.show(event['hint'])}", indent=_INDENT)
+
+
+def _of_what(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
+    channel = event.get("channel")
+    if event["event"] == "channel":
+        yield f"{terminal.show(event['method'])} {terminal.show(event['path'])}"
+        if channel is not None:
+            yield f"channel {terminal.show(channel)}"
+        return
+    yield terminal.show(event["type"] or "(no type)")
+    if channel is None:
+        yield terminal.show(event["device"] or "?")
+        yield terminal.show(event["topic"] or "(no topic)")
+    else:
+        yield f"channel {terminal.show(channel)}"
+        yield terminal.show(event["app"] or "?")
+    yield f"{event['size_bytes']} bytes"
 
 
 def _device(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:

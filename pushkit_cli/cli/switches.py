@@ -79,6 +79,20 @@ _SWITCHES = (
         show_default=True,
         help="What goes with GOAWAY: JSON is documented; text, and nothing, were observed.",
     ),
+    click.option(
+        "--broadcast/--no-broadcast",
+        default=True,
+        show_default=True,
+        help="Apps have the Broadcast capability, or are answered FeatureNotEnabled. Ours: "
+        "without it channels stay, where Apple documents that all are deleted.",
+    ),
+    click.option(
+        "--broadcast-expiration/--no-broadcast-expiration",
+        default=True,
+        show_default=True,
+        help="Refuse a broadcast without apns-expiration. Documented as required, and a sample of "
+        "Apple's own has none.",
+    ),
 )
 
 
@@ -100,4 +114,6 @@ def policy(words: Mapping[str, Any]) -> Policy:
         throttle=words["throttle"],
         errors=words["max_refusals"],
         goaway=GoAwayText(words["goaway"]),
+        broadcasts=words["broadcast"],
+        broadcast_expiration=words["broadcast_expiration"],
     )

@@ -3,9 +3,11 @@
 from collections import OrderedDict
 from dataclasses import replace
 
-from pushkit_cli.apns import message
+from pushkit_cli.apns import channel_rules, message
+from pushkit_cli.apns.channels import errand, is_for_channels
 from pushkit_cli.apns.facts import (
     Arrival,
+    Broadcasts,
     Certificate,
     Connection,
     Credential,
@@ -42,29 +44,51 @@ class Gateway:
         connection: Connection,
         state: State,
         now: float,
-    ) -> tuple[Verdict, Knowledge, Connection]:
-        """The verdict, what it was based on, and what the connection remembers from now on."""
-        known = self._look_up(request, certificate, state)
+    ) -> tuple[Verdict | channel_rules.Ruling, Knowledge, Connection]:
+        """The verdict, what it was based on, and what the connection remembers from now on.
+
+        It is a Ruling where the request is for channels.
+        """
+        is_channels = is_for_channels(request)
+        look_up = self._of_channels if is_channels else self._of_devices
         knowledge = replace(
-            known, environment=environment, connection=connection, now=now, policy=self.policy
+            look_up(request, state, environment),
+            credential=self._credential(request.field(message.AUTHORIZATION), state)
+            if certificate is None  # documented: beside one a provider token is ignored
+            else Credential(certificate=certificate),
+            connection=connection,
+            now=now,
+            policy=self.policy,
         )
-        verdict = decide(request, knowledge)
+        judge = channel_rules.decide if is_channels else decide
+        verdict = judge(request, knowledge)
         if isinstance(verdict, Refused) and not verdict.authenticated:
             return verdict, knowledge, connection
         return verdict, knowledge, _bound(connection, knowledge.credential, now)
 
-    def _look_up(
-        self, request: Request, certificate: Certificate | None, state: State
-    ) -> Knowledge:
+    def _of_channels(self, request: Request, state: State, environment: Environment) -> Knowledge:
+        bundle_id = errand(request).bundle_id
+        app = state.app(bundle_id)
+        channel = state.channel(request.field(message.CHANNEL_ID) or "")
+        return Knowledge(
+            environment=environment,
+            now=0.0,
+            knows=_EVERYTHING,
+            channel=None if channel is None else channel.as_known(),
+            broadcasts=Broadcasts(
+                enabled=self.policy.broadcasts and app is not None,
+                channels=len(state.channels.of_app(bundle_id, environment)),
+            ),
+            owner=None if app is None else app.team_id,
+        )
+
+    def _of_devices(self, request: Request, state: State, environment: Environment) -> Knowledge:
         issued = state.token(request.token.lower())
         app = state.app(split_topic(request.field(message.TOPIC) or "").bundle_id)
         return Knowledge(
-            environment=Environment.SANDBOX,
+            environment=environment,
             now=0.0,
             knows=_EVERYTHING,
-            credential=self._credential(request.field(message.AUTHORIZATION), state)
-            if certificate is None  # documented: beside one a provider token is ignored
-            else Credential(certificate=certificate),
             device=None
             if issued is None
             else Device(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pushkit_cli.apns.acts import Act, GoAway, Settings
+from pushkit_cli.apns.channel_rules import Ruling
 from pushkit_cli.apns.facts import Certificate, Connection, GoAwayText, Policy
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.apns.rules import Refused, Verdict
@@ -33,7 +34,7 @@ class Link:
     def __post_init__(self) -> None:
         self.streams = FIRST_STREAMS if self.certificate is None else STREAMS
 
-    def after(self, verdict: Verdict, policy: Policy) -> Iterator[Act]:
+    def after(self, verdict: Verdict | Ruling, policy: Policy) -> Iterator[Act]:
         """What the connection itself does once a request has its answer."""
         refused = verdict if isinstance(verdict, Refused) else None
         if refused is not None and refused.reason.word == "ExpiredProviderToken":

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pushkit_cli.apns import message
+from pushkit_cli.apns.channels import is_for_channels
 from pushkit_cli.apns.facts import Knowledge, Trust
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.apns.push import Environment
+
+PUSH, CHANNEL = "push", "channel"
+"""Names of these events: a push to a device or a channel, and anything else asked of channels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,8 @@ class PushEvent:
     """One request and its answer; keys and types are fixed by the contract.
 
     `reason` is Apple's word, `detail` ours. `basis` says who says that Apple refuses this.
+    `channel` is the id of a channel, and `apns_request_id` what its service answers in place of
+    `apns_id`.
     """
 
     id: str
@@ -59,7 +65,7 @@ class PushEvent:
     request: Request
     environment: Environment
     status: int
-    apns_id: str
+    apns_id: str | None
     app: str | None = None
     device: str | None = None
     auth: Auth | None = None
@@ -67,14 +73,17 @@ class PushEvent:
     detail: str | None = None
     basis: str | None = None
     apns_unique_id: str | None = None
+    apns_request_id: str | None = None
+    channel: str | None = None
     unregistered_at_ms: int | None = None
     hint: str | None = None
-    event: str = "push"
+    event: str = PUSH
 
     @property
     def type(self) -> str | None:
-        """`apns-push-type` as it came."""
-        return self.request.field(message.PUSH_TYPE)
+        """`apns-push-type` as it came; of a broadcast, which Apple writes in three ways, in one."""
+        said = self.request.field(message.PUSH_TYPE)
+        return said.lower() if said is not None and is_for_channels(self.request) else said
 
     @property
     def topic(self) -> str | None:
@@ -112,6 +121,8 @@ class PushEvent:
             "basis": self.basis,
             "apns_id": self.apns_id,
             "apns_unique_id": self.apns_unique_id,
+            "apns_request_id": self.apns_request_id,
+            "channel": self.channel,
             "unregistered_at_ms": self.unregistered_at_ms,
             "hint": self.hint,
             "fault": None,

@@ -1,7 +1,7 @@
 """Which events are meant, how many of them, and what must stand in them: WHAT[@DEVICE]=COUNT. Pure.
 
-WHAT is a push type (requests that were answered 200), `refused`, `refused:REASON`, an event's name
-or `EVENT:TYPE`. Events are looked at as the objects of the contract.
+WHAT is a push type (requests that were answered 200), `refused`, `refused:REASON` (pushes and what
+else is asked of channels), an event's name or `EVENT:TYPE`. Events are the objects of the contract.
 """
 
 import re
@@ -9,23 +9,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pushkit_cli.apns.channel_reasons import CHANNEL_REASONS
 from pushkit_cli.apns.push import PushType, split_topic
 from pushkit_cli.apns.reasons import REASONS
 from pushkit_cli.apns.words import meant
+from pushkit_cli.emulator.push_event import CHANNEL, PUSH
 from pushkit_cli.errors import UsageError
 from pushkit_cli.phone.events import Happening
 from pushkit_cli.phone.paths import Place
 
-PUSH = "push"
 REFUSED = "refused"
-EVENTS = (PUSH, *Happening)
+ASKED = frozenset({PUSH, CHANNEL})
+"""Events that are a request and its answer."""
+EVENTS = (PUSH, CHANNEL, *Happening)
 """Names of the events that a journal holds."""
+_GOOD = range(200, 300)
 _COUNT = re.compile(r"(\d{1,9})(\+|\.\.(\d{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class What:
-    """Which events are meant; what is `None` may be anything. `accepted`: 200, or not."""
+    """Which events are meant; what is `None` may be anything. `accepted`: a 2xx, or not."""
 
     text: str
     event: str
@@ -36,12 +40,13 @@ class What:
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Whether an event is one of them."""
+        is_refused = self.accepted is False
         return (
-            event["event"] == self.event
+            (event["event"] in ASKED if is_refused else event["event"] == self.event)
             and self.type in (None, event["type"])
             and self.device in (None, event["device"])
             and self.reason in (None, event["reason"])
-            and self.accepted in (None, event.get("status") == 200)
+            and self.accepted in (None, event.get("status") in _GOOD)
         )
 
 
@@ -78,12 +83,12 @@ class Filter:
 
     @property
     def pushes_alone(self) -> bool:
-        """Whether only pushes can match; without WHAT pushes are meant."""
-        return self.what is None or self.what.event == PUSH
+        """Whether only requests can match; without WHAT pushes are meant."""
+        return self.what is None or self.what.event in ASKED
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Whether an event is asked for."""
-        if self.what is not None and not self.what.matches(event):
+        if not (event["event"] != CHANNEL if self.what is None else self.what.matches(event)):
             return False
         if self.app is not None and self.app != _app(event):
             return False
@@ -104,7 +109,7 @@ def read_what(text: str) -> What:
             text=text,
             event=PUSH,
             accepted=False,
-            reason=_one_of(tail, REASONS, "reason") if colon else None,
+            reason=_one_of(tail, (*REASONS, *CHANNEL_REASONS), "reason") if colon else None,
             device=where,
         )
     if head in EVENTS:

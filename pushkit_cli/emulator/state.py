@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self, TypeVar
 
-from pushkit_cli.apns.facts import Key, TokenState
+from pushkit_cli.apns.facts import Key, Storage, TokenState
 from pushkit_cli.apns.push import Environment, PushType, topic_for
+from pushkit_cli.emulator.channel_records import Channel, ChannelIndex
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.condition import Condition, Lock
 
@@ -128,7 +129,7 @@ class Handling:
 
 _R = TypeVar("_R", bound="Record")
 
-Record = App | SigningKey | Device | DeviceToken | Condition | AppState | Handling
+Record = App | SigningKey | Device | DeviceToken | Condition | AppState | Handling | Channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +148,14 @@ _KINDS: Mapping[str, type[Record]] = {
     "condition": Condition,
     "app-state": AppState,
     "handling": Handling,
+    "channel": Channel,
 }
 _TYPED: Mapping[str, Callable[[Any], Any]] = {
     "type": PushType,
     "environment": Environment,
     "state": TokenState,
     "lock": Lock,
+    "storage": Storage,
     "topics": tuple,
     "desired": lambda types: tuple(PushType(one) for one in types),
 }
@@ -183,6 +186,9 @@ class State:
     _tokens: dict[str, dict[str, DeviceToken]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    channels: ChannelIndex = field(
+        default_factory=ChannelIndex, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         self.restore(self.records)
@@ -191,6 +197,7 @@ class State:
         """Hold these records instead."""
         self.records = records
         self._tokens = {}
+        self.channels = ChannelIndex()
         for record in records.values():
             self._index(record)
 
@@ -236,6 +243,11 @@ class State:
         tokens = self._tokens.get(device, {}).values()
         return [one for one in tokens if bundle_id in (None, one.bundle_id)]
 
+    def channel(self, identifier: str) -> Channel | None:
+        """A broadcast channel by its id."""
+        found = self.records.get(f"channel/{identifier}")
+        return found if isinstance(found, Channel) else None
+
     def handling(self, identifier: str) -> Handling | None:
         """A push an app is busy with."""
         found = self.records.get(f"handling/{identifier}")
@@ -252,11 +264,13 @@ class State:
         del self.records[record.key]
         if isinstance(record, DeviceToken):
             del self._tokens[record.device][record.token]
+        self.channels.drop(record)
         return Put(key=record.key, value=None)
 
     def _index(self, record: Record) -> None:
         if isinstance(record, DeviceToken):
             self._tokens.setdefault(record.device, {})[record.token] = record
+        self.channels.add(record)
 
     def all_of(self, kind: type[_R]) -> list[_R]:
         """Every record of a kind, in the order they were first made; never on a push's path."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pushkit_cli.emulator.selector import PUSH, What
+from pushkit_cli.emulator.selector import ASKED, What
 from pushkit_cli.emulator.terms import Terms
 from pushkit_cli.errors import ExitCode
 from pushkit_cli.phone.events import Happening
@@ -350,7 +350,7 @@ _WHYS = frozenset(
 
 def _says_why(event: Mapping[str, Any]) -> bool:
     """Whether an event may be the reason why another never came."""
-    is_refused = bool(event["event"] == PUSH and event["status"] != 200)
+    is_refused = event["event"] in ASKED and event["reason"] is not None
     return event["event"] in _WHYS or is_refused or _is_failed_hook(event)
 
 

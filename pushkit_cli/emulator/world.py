@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from pushkit_cli.apns import message
 from pushkit_cli.apns.acts import Respond
+from pushkit_cli.apns.channel_rules import Allowed
+from pushkit_cli.apns.channels import is_for_channels
 from pushkit_cli.apns.checks import is_uuid
 from pushkit_cli.apns.facts import Knowledge, Policy
 from pushkit_cli.apns.hints import hint
@@ -17,6 +19,7 @@ from pushkit_cli.apns.push import Environment
 from pushkit_cli.apns.rules import Accepted, Verdict
 from pushkit_cli.emulator import setting_up, tokens
 from pushkit_cli.emulator.apps import Apps
+from pushkit_cli.emulator.channels import Channels
 from pushkit_cli.emulator.gateway import Gateway
 from pushkit_cli.emulator.link import Link
 from pushkit_cli.emulator.moves import (
@@ -79,6 +82,7 @@ class World:
         self._links: dict[int, Link] = {}
         self.devices = devices or DevicePolicy()
         self._apps = Apps(self.state, self.devices)
+        self._channels = Channels(self.state)
 
     def step(self, event: Input, now: float, new_id: NewId) -> tuple[Effect, ...]:
         """Take one input at a time `now` (Unix seconds) and say everything that follows from it.
@@ -142,11 +146,17 @@ class World:
             state=self.state,
             now=now,
         )
-        seen = self._describe(event, verdict, knowledge, new_id)
-        answer = Respond(stream=event.stream, response=_answer(verdict, seen))
+        if is_for_channels(event.request) and not isinstance(verdict, Accepted):
+            seen, said, follows = self._channels.answer(event, verdict, knowledge, new_id)
+        else:
+            assert not isinstance(verdict, Allowed)  # nothing but a request for channels is
+            seen = self._describe(event, verdict, knowledge, new_id)
+            said, follows = _answer(verdict, seen), iter(())
+        answer = Respond(stream=event.stream, response=said)
         for act in (answer, *link.after(verdict, self._gateway.policy)):
             yield Perform(connection=event.connection, act=act)
         yield Emit(event=seen)
+        yield from follows
         if isinstance(verdict, Accepted):
             issued = self.state.token(verdict.push.token)
             if issued is not None:  # the rules accept no token that nobody was issued
@@ -231,6 +241,7 @@ def _told(event: EndToken | RotateToken, said: DeviceEvent) -> TellToken:
 
 
 def _answer(verdict: Verdict, seen: PushEvent) -> Response:
+    assert seen.apns_id is not None
     if isinstance(verdict, Accepted):
         return message.accept(apns_id=seen.apns_id, unique_id=seen.apns_unique_id)
     return message.refuse(verdict.reason, apns_id=seen.apns_id, timestamp_ms=verdict.timestamp_ms)

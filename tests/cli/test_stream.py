@@ -28,6 +28,45 @@ def lines(*events: dict[str, Any]) -> list[str]:
     return [part for line in found for part in line.split("\n")]
 
 
+def asked(name: str, **words: Any) -> dict[str, Any]:
+    said = {
+        "id": "cd" * 16, "method": "POST", "path": "/1/apps/com.example.app/channels",
+        "topic": None, "channel": "dHN0", "size_bytes": 52, "status": 201, "hint": None,
+    }  # fmt: skip
+    return {**event(name), **said, **words}
+
+
+@pytest.mark.parametrize(
+    ("one", "told"),
+    [
+        (
+            asked("channel"),
+            ["-->  POST /1/apps/com.example.app/channels  channel dHN0  [cdcdcd]", "201 accepted"],
+        ),
+        (
+            asked("push", type="liveactivity", status=200),
+            [
+                "-->  liveactivity  channel dHN0  com.example.app  52 bytes  [cdcdcd]",
+                "200 accepted",
+            ],
+        ),
+        (
+            asked("channel", status=400, reason="BadChannelId", detail="it is not base64"),
+            [
+                "-->  POST /1/apps/com.example.app/channels  channel dHN0  [cdcdcd]",
+                "400 BadChannelId",
+            ],
+        ),
+    ],
+)
+def test_what_is_asked_of_channels_is_told_as_a_push_is(
+    one: dict[str, Any], told: list[str]
+) -> None:
+    request, answer, *_ = lines(one)
+    assert " ".join(request.split()).endswith(" ".join(told[0].split()))
+    assert told[1] in answer
+
+
 LONG = "it did a great many things that take a great many words to tell to anybody who reads them"
 
 

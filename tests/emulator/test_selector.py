@@ -32,7 +32,12 @@ REPORTED: dict[str, Any] = {
     "event": "call-reported", "type": "voip", "device": "iphone", "app": "com.example.app",
     "apns_id": "AB-1", "reason": None, "push_id": "p",
 }  # fmt: skip
-ALL = (ACCEPTED, REFUSED, UNKNOWN, REPORTED)
+CREATED: dict[str, Any] = {
+    "event": "channel", "type": None, "device": None, "app": "com.example.app", "status": 201,
+    "reason": None, "apns_id": None, "topic": None, "channel": "dHN0",
+}  # fmt: skip
+NO_MORE = {**CREATED, "status": 400, "reason": "CannotCreateChannelConfig"}
+ALL = (ACCEPTED, REFUSED, UNKNOWN, REPORTED, CREATED, NO_MORE)
 
 
 def _seen(text: str) -> list[int]:
@@ -47,7 +52,9 @@ def _seen(text: str) -> list[int]:
         ("alert", []),
         ("voip@iphone", [0]),
         ("voip@watch", []),
-        ("refused", [1, 2]),
+        ("refused", [1, 2, 5]),
+        ("refused:CannotCreateChannelConfig", [5]),
+        ("channel", [4, 5]),
         ("refused@iphone", [1]),
         ("refused:Unregistered", [1]),
         ("refused:ExpiredToken", []),
@@ -201,7 +208,11 @@ def test_no_path_is_refused(text: str) -> None:
     ("given", "seen"),
     [
         (Filter(), [0, 1, 2, 3]),
-        (Filter(what=read_what("refused")), [1, 2]),
+        (Filter(what=read_what("refused")), [1, 2, 5]),
+        (
+            Filter(what=read_what("channel"), where=(Place(path=("channel",), value="dHN0"),)),
+            [4, 5],
+        ),
         (Filter(app="com.example.app"), [0, 1, 2, 3]),
         (Filter(app="com.example.other"), []),
         (Filter(apns_id="ab-1"), [0, 1, 2, 3]),

@@ -1,0 +1,39 @@
+"""Channels and broadcasts on a stage."""
+
+from dataclasses import replace
+
+from pushkit_cli.apns import channels, message
+from pushkit_cli.apns.channels import Broadcast
+from pushkit_cli.apns.facts import Storage
+from pushkit_cli.apns.message import Request
+from pushkit_cli.emulator.moves import Effect
+from tests.emulator.stage import Stage, answer
+from tests.law import BUNDLE
+
+AUTHORITY = "localhost"
+BODY = b'{"aps":{"timestamp":1764000000,"event":"update","content-state":{"score":1}}}'
+
+
+def signed(stage: Stage, asked: Request) -> Request:
+    """With the credential of the stage."""
+    bearer = (message.AUTHORIZATION, f"bearer {stage.bearer()}".encode())
+    return replace(asked, headers=(*asked.headers, bearer))
+
+
+def created(stage: Stage, storage: Storage = Storage.NONE) -> str:
+    """A new channel of the app in the sandbox: its id."""
+    asked = channels.to_create(BUNDLE, storage, authority=AUTHORITY)
+    response = answer(stage.send(signed(stage, asked)))
+    return dict(response.headers)[message.CHANNEL_ID].decode("ascii")
+
+
+def broadcast(
+    stage: Stage, channel_id: str, *, body: bytes = BODY, expiration: float = 0, after: float = 0.0
+) -> tuple[Effect, ...]:
+    """One message to whoever subscribed."""
+    message_ = Broadcast(
+        bundle_id=BUNDLE, channel_id=channel_id, payload=body, priority=10,
+        expiration=int(expiration),
+    )  # fmt: skip
+    asked = channels.to_broadcast(message_, authority=AUTHORITY)
+    return stage.send(signed(stage, asked), after=after)

@@ -1,0 +1,63 @@
+"""Channels over the wire: made, shown, sent to, listed, deleted, kept between two listeners."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pushkit_cli.apns import channels, message
+from pushkit_cli.apns.channels import Answer, Broadcast, read_answer
+from pushkit_cli.apns.facts import Storage
+from pushkit_cli.apns.message import Request
+from pushkit_cli.apns.token import mint
+from pushkit_cli.engine.listener import Options, Running, running
+from pushkit_cli.net.rest import ask
+from pushkit_cli.net.sender import Endpoint
+from pushkit_cli.net.tls import client_context
+from tests.commands import PATIENCE_S
+from tests.conftest import Told
+
+APP = "com.example.pushkit"
+BODY = b'{"aps":{"timestamp":1764000000,"event":"update","content-state":{"score":1}}}'
+HOST = "localhost"
+
+
+def asked(ready: dict[str, Any], request: Request, *, of: str = "sandbox") -> Answer:
+    """One request, and what was said to it."""
+    key = Path(ready["key_file"]).read_bytes()
+    bearer = mint(key, team_id=ready["team_id"], key_id=ready["key_id"], now=time.time())
+    signed = replace(
+        request, headers=(*request.headers, (message.AUTHORIZATION, f"bearer {bearer}".encode()))
+    )
+    port = int(ready["endpoints"][of].rpartition(":")[2])
+    context = client_context(Path(ready["ca_file"]))
+    where = Endpoint(host="127.0.0.1", port=port)
+    return read_answer(ask(where, context, signed, timeout=PATIENCE_S))
+
+
+def made(up: Running, storage: Storage = Storage.NONE) -> str:
+    answer = asked(up.ready, channels.to_create(APP, storage, authority=HOST))
+    assert answer.reply.status == 201
+    assert answer.channel_id is not None
+    return answer.channel_id
+
+
+def test_a_channel_lives_as_long_as_it_is_not_deleted(home: Path, told: Told) -> None:
+    options = Options(home=home, port=0, production_port=0)
+    with running(options, told.append) as up:
+        first, second = made(up, Storage.LATEST), made(up)
+        shown = asked(up.ready, channels.to_show(APP, first, authority=HOST))
+        assert (shown.reply.status, shown.storage) == (200, Storage.LATEST)
+        gone = asked(up.ready, channels.to_delete(APP, second, authority=HOST))
+        assert gone.reply.status == 204
+    with running(options, told.append) as up:
+        assert asked(up.ready, channels.to_list(APP, authority=HOST)).channel_ids == (first,)
+        message_ = Broadcast(
+            bundle_id=APP, channel_id=first, payload=BODY, priority=5, expiration=0
+        )
+        sent = asked(up.ready, channels.to_broadcast(message_, authority=HOST))
+        assert sent.reply.status == 200
+        there = asked(up.ready, channels.to_list(APP, authority=HOST), of="production")
+        assert there.channel_ids == ()
+    assert [one["channel"] for one in told.named("push")] == [first]
+    assert len(told.named("channel")) == 6
