@@ -37,4 +37,35 @@ class GoAway:
     after: float = 0.0
 
 
-Act = Respond | Settings | GoAway
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """End one stream without an answer: RST_STREAM with an error code of RFC 9113, 7."""
+
+    stream: int
+    code: int
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall:
+    """Never answer one stream, nor end it; of a client that only connected: never say a word."""
+
+    stream: int = 0
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """Close the TCP connection without a goodbye, be it of HTTP/2 or of TLS."""
+
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailTls:
+    """Refuse the TLS handshake of a client that only connected, with an alert."""
+
+    after: float = 0.0
+
+
+Act = Respond | Settings | GoAway | Reset | Stall | Close | FailTls

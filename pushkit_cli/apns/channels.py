@@ -211,8 +211,9 @@ def sent(*, request_id: str, unique_id: str) -> Response:
 
 
 def refuse(reason: Reason, *, request_id: str) -> Response:
-    """A refusal."""
-    body = json.dumps({"reason": reason.word}, separators=(",", ":")).encode()
+    """A refusal; a reason without a word has no body, as on /3/device."""
+    said = json.dumps({"reason": reason.word}, separators=(",", ":")).encode()
+    body = said if reason.word else b""
     return Response(status=reason.status, headers=_said(request_id), body=body)
 
 

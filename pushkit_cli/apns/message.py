@@ -206,14 +206,17 @@ def accept(*, apns_id: str, unique_id: str | None) -> Response:
 
 
 def refuse(reason: Reason, *, apns_id: str, timestamp_ms: int | None = None) -> Response:
-    """A refusal: Apple's compact JSON; `timestamp` (milliseconds) goes with 410 alone."""
+    """A refusal: Apple's compact JSON; `timestamp` (milliseconds) goes with 410 alone.
+
+    A reason without a word has no body: so answers what stands before APNs.
+    """
     body: dict[str, Any] = {"reason": reason.word}
     if timestamp_ms is not None and reason.status == 410:
         body["timestamp"] = timestamp_ms
     return Response(
         status=reason.status,
         headers=((APNS_ID, apns_id.encode("latin-1")),),
-        body=json.dumps(body, separators=(",", ":")).encode(),
+        body=json.dumps(body, separators=(",", ":")).encode() if reason.word else b"",
     )
 
 

@@ -1,10 +1,20 @@
-"""What somebody may have meant who mistyped a word. Pure."""
+"""What words mean: a duration, and what somebody may have meant who mistyped one. Pure."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.errors import UsageError
+
+_UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d|)")
+
+
+def seconds_in(text: str) -> float | None:
+    """The seconds a duration means (`500ms 30s 5m 2h 7d`, bare: seconds); `None`: it is none."""
+    match = _DURATION.fullmatch(text)
+    return None if match is None else float(match[1]) * _UNITS[match[2]]
 
 
 def meant(word: str, names: Iterable[object]) -> str:

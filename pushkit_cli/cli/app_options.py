@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pushkit_cli.apns.push import known_type
-from pushkit_cli.cli.options import DURATION, seconds_in
+from pushkit_cli.apns.words import seconds_in
+from pushkit_cli.cli.options import DURATION
 from pushkit_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,14 +11,13 @@ import click
 from click.shell_completion import CompletionItem
 
 from pushkit_cli.apns.push import Environment, PushType
+from pushkit_cli.apns.words import seconds_in
 from pushkit_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from pushkit_cli.engine import inbox
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d|)")
 _LIKELY_TIME = 1_000_000_000
 """A smaller number of seconds since 1970 lies before September 2001: a duration was meant."""
 
@@ -43,12 +42,6 @@ class Duration(click.ParamType[float]):
         if seconds < self._least_s:
             self.fail(f"{value} leaves no time for anything: write 500ms, 30s or 5m", param, ctx)
         return seconds
-
-
-def seconds_in(text: str) -> float | None:
-    """The seconds a duration means, `None` where the text is none."""
-    match = _DURATION.fullmatch(text)
-    return None if match is None else float(match[1]) * _UNITS[match[2]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ class Channels:
             seen = replace(
                 seen,
                 status=ruling.reason.status,
-                reason=ruling.reason.word,
+                reason=ruling.reason.word or None,
                 detail=ruling.detail,
                 basis=ruling.basis,
                 hint=hint(ruling.reason.word, event.request, knowledge),

@@ -23,12 +23,16 @@ _NO_ERRORS = frozenset({"Unregistered", "ExpiredToken"})
 
 @dataclass(slots=True, kw_only=True)
 class Link:
-    """What a connection remembers; gone with it. `streams` is the limit that was last announced."""
+    """What a connection remembers; gone with it. `streams` is the limit that was last announced.
+
+    `pinned` is one that a fault has set: nothing changes it any more.
+    """
 
     environment: Environment
     certificate: Certificate | None = None
     bound: Connection = field(default_factory=Connection)
     streams: int = field(init=False)
+    pinned: int | None = None
     errors: int = 0
 
     def __post_init__(self) -> None:
@@ -39,7 +43,7 @@ class Link:
         refused = verdict if isinstance(verdict, Refused) else None
         if refused is not None and refused.reason.word == "ExpiredProviderToken":
             self.bound = replace(self.bound, wedged=policy.expired_wedges)
-        streams = self._streams(refused, policy)
+        streams = self._streams(refused, policy) if self.pinned is None else self.pinned
         if streams != self.streams:
             self.streams = streams
             yield Settings(max_streams=streams)

@@ -9,6 +9,8 @@ from pushkit_cli.apns.facts import Certificate, TokenState
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.clients import ClientEvent
+from pushkit_cli.emulator.fault_words import Fault
+from pushkit_cli.emulator.faults import FaultEvent
 from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.state import App, Device, SigningKey
 from pushkit_cli.emulator.state import Put as Put
@@ -226,6 +228,25 @@ class Reinstall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Knocked:
+    """A client opened a TCP connection; it has said nothing yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFaults:
+    """Misbehave like this as well, from now on."""
+
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearFaults:
+    """Misbehave no more: the faults of these numbers, or all of them where none is named."""
+
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """The deadline has come."""
 
@@ -253,6 +274,9 @@ Input = (
     | RotateToken
     | Uninstall
     | Reinstall
+    | Knocked
+    | SetFaults
+    | ClearFaults
 )
 
 # Effects
@@ -260,7 +284,7 @@ Input = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Perform:
-    """Do something on a connection."""
+    """Do something on a connection; 0 is the one of a client that knocked."""
 
     connection: int
     act: Act
@@ -270,7 +294,7 @@ class Perform:
 class Emit:
     """Tell whoever listens, and the journal."""
 
-    event: PushEvent | DeviceEvent | ClientEvent
+    event: PushEvent | DeviceEvent | ClientEvent | FaultEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ class PushEvent:
     `reason` is Apple's word, `detail` ours. `basis` says who says that Apple refuses this.
     `channel` is the id of a channel, and `apns_request_id` what its service answers in place of
     `apns_id`.
+    `fault` is the name of the fault that had a hand in the answer.
     """
 
     id: str
@@ -77,6 +78,7 @@ class PushEvent:
     channel: str | None = None
     unregistered_at_ms: int | None = None
     hint: str | None = None
+    fault: str | None = None
     event: str = PUSH
 
     @property
@@ -125,7 +127,7 @@ class PushEvent:
             "channel": self.channel,
             "unregistered_at_ms": self.unregistered_at_ms,
             "hint": self.hint,
-            "fault": None,
+            "fault": self.fault,
         }
 
     def _body(self) -> dict[str, Any]:

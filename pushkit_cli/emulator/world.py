@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pushkit_cli.apns import message
-from pushkit_cli.apns.acts import Respond
+from pushkit_cli.apns.acts import Close, Respond
 from pushkit_cli.apns.channel_rules import Allowed
 from pushkit_cli.apns.channels import is_for_channels
 from pushkit_cli.apns.checks import is_uuid
@@ -16,8 +16,8 @@ from pushkit_cli.apns.facts import Knowledge, Policy
 from pushkit_cli.apns.hints import hint
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import Environment
-from pushkit_cli.apns.rules import Accepted, Verdict
-from pushkit_cli.emulator import setting_up, tokens
+from pushkit_cli.apns.rules import Accepted, Refused, Verdict
+from pushkit_cli.emulator import faults, setting_up, tokens
 from pushkit_cli.emulator.apps import Apps
 from pushkit_cli.emulator.channels import Channels
 from pushkit_cli.emulator.gateway import Gateway
@@ -29,6 +29,7 @@ from pushkit_cli.emulator.moves import (
     AppNoted,
     AppReported,
     AppReturned,
+    ClearFaults,
     Connected,
     Disconnected,
     Effect,
@@ -39,6 +40,7 @@ from pushkit_cli.emulator.moves import (
     Input,
     Install,
     Kill,
+    Knocked,
     NewId,
     Perform,
     Register,
@@ -48,6 +50,7 @@ from pushkit_cli.emulator.moves import (
     Revoke,
     RotateToken,
     SetCondition,
+    SetFaults,
     SetToken,
     Started,
     TellToken,
@@ -83,6 +86,7 @@ class World:
         self.devices = devices or DevicePolicy()
         self._apps = Apps(self.state, self.devices)
         self._channels = Channels(self.state)
+        self.faults = faults.Faults(seed)
 
     def step(self, event: Input, now: float, new_id: NewId) -> tuple[Effect, ...]:
         """Take one input at a time `now` (Unix seconds) and say everything that follows from it.
@@ -112,6 +116,8 @@ class World:
                 return tuple(self._device(event))
             case EndToken() | RotateToken() | Uninstall() | Reinstall():
                 return tuple(self._tokens(event, now))
+            case Knocked() | SetFaults() | ClearFaults():
+                return tuple(self._misbehave(event, now))
         return tuple(self._set_up(event))
 
     def undo(self, records: dict[str, Record]) -> None:
@@ -138,6 +144,12 @@ class World:
         link = self._links.get(event.connection)
         if link is None:  # it has ended: nobody would hear the answer
             return
+        issued = self.state.token(event.request.token.lower())
+        rule = self.faults.strike(event.request, issued, now)
+        if rule is not None and faults.is_unread(rule):
+            yield Perform(connection=event.connection, act=faults.reset(rule, event.stream))
+            yield Emit(event=faults.unread_event(rule, event.request, issued, event.connection))
+            return
         verdict, knowledge, link.bound = self._gateway.judge(
             event.request,
             environment=link.environment,
@@ -146,21 +158,27 @@ class World:
             state=self.state,
             now=now,
         )
+        verdict = faults.judged(rule, verdict, now)
         if is_for_channels(event.request) and not isinstance(verdict, Accepted):
             seen, said, follows = self._channels.answer(event, verdict, knowledge, new_id)
         else:
             assert not isinstance(verdict, Allowed)  # nothing but a request for channels is
             seen = self._describe(event, verdict, knowledge, new_id)
             said, follows = _answer(verdict, seen), iter(())
+        seen = replace(seen, fault=None if rule is None else rule.fault.name)
         answer = Respond(stream=event.stream, response=said)
-        for act in (answer, *link.after(verdict, self._gateway.policy)):
+        for act in faults.acts(rule, answer, verdict, link, self._gateway.policy):
             yield Perform(connection=event.connection, act=act)
+            if isinstance(act, Close):  # what stands behind it in this turn was never read
+                del self._links[event.connection]
         yield Emit(event=seen)
+        if rule is not None:
+            taken = not isinstance(verdict, Refused)
+            yield Emit(event=faults.event(rule, seen, delivered=taken))
         yield from follows
-        if isinstance(verdict, Accepted):
-            issued = self.state.token(verdict.push.token)
-            if issued is not None:  # the rules accept no token that nobody was issued
-                yield from self._apps.deliver(seen, verdict, issued, now, new_id)
+        if isinstance(verdict, Accepted) and issued is not None:
+            # the rules accept no token that nobody was issued
+            yield from self._apps.deliver(seen, verdict, issued, now, new_id)
 
     def _describe(
         self, event: Requested, verdict: Verdict, knowledge: Knowledge, new_id: NewId
@@ -187,7 +205,7 @@ class World:
         return replace(
             seen,
             status=verdict.reason.status,
-            reason=word,
+            reason=word or None,
             detail=verdict.detail,
             basis=verdict.basis,
             unregistered_at_ms=verdict.timestamp_ms,
@@ -206,6 +224,18 @@ class World:
                 yield from self._apps.stop(device, bundle_id)
             case Reset(device=device):
                 yield from self._apps.reset(device)
+
+    def _misbehave(self, event: Knocked | SetFaults | ClearFaults, now: float) -> Iterator[Effect]:
+        match event:
+            case SetFaults(faults=given):
+                self.faults.add(given, now)
+            case ClearFaults(numbers=numbers):
+                self.faults.clear(numbers)
+            case Knocked():
+                rule = self.faults.knock(now)
+                if rule is not None:
+                    yield Perform(connection=0, act=faults.at_the_door(rule))
+                    yield Emit(event=faults.door_event(rule))
 
     def _set_up(self, event: Register | Revoke | Install | SetToken) -> Iterator[Effect]:
         yield from self._change(setting_up.changes(event, self.state, seed=self._seed))

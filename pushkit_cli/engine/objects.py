@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pushkit_cli.emulator.clients import ClientEvent
+from pushkit_cli.emulator.faults import FaultEvent
 from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.engine import host
 from pushkit_cli.phone.events import DeviceEvent, Happening
@@ -18,7 +19,7 @@ class Happened:
 
     seq: int
     at_ms: int
-    event: PushEvent | DeviceEvent | ClientEvent
+    event: PushEvent | DeviceEvent | ClientEvent | FaultEvent
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract."""

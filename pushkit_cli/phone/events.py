@@ -24,6 +24,7 @@ class Happening(StrEnum):
     TOKEN_INVALIDATED = "token-invalidated"  # noqa: S105
     WARNING = "warning"
     HOOK = "hook"
+    FAULT = "fault"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

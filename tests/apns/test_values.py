@@ -10,7 +10,7 @@ import pushkit_cli.apns
 import pushkit_cli.emulator
 import pushkit_cli.phone
 
-CHANGING = {"State", "Link", "_Asked", "_Broken"}
+CHANGING = {"State", "ChannelIndex", "FaultRule", "Link", "_Asked", "_Broken"}
 
 
 def _values() -> list[type]:

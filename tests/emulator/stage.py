@@ -41,11 +41,12 @@ class Stage:
         policy: Policy | None = None,
         devices: DevicePolicy | None = None,
         rows: Iterable[tuple[str, dict[str, object]]] = (),
+        seed: int = 0,
     ) -> None:
         self.keys = keys
         self.policy = policy
         self.devices = devices
-        self.world = World(rows, policy=policy, devices=devices)
+        self.world = World(rows, policy=policy, devices=devices, seed=seed)
         self.rows = {key: json.dumps(row) for key, row in rows}
         self.now: float = NOW
         self._made = 0
