@@ -12,22 +12,11 @@ from pushkit_cli.apns.push import PUSH_TYPES, Push, PushType, TypeRow, known_typ
 from pushkit_cli.apns.rules import Finding, lint
 from pushkit_cli.engine import host, targets
 from pushkit_cli.engine.given import read_given
+from pushkit_cli.engine.passage import Passage, passage
 from pushkit_cli.engine.setting import Setting
-from pushkit_cli.engine.signing import Signer, signer
 from pushkit_cli.engine.targets import Known, Recipient
-from pushkit_cli.engine.where import (
-    Target,
-    Way,
-    Where,
-    check_may_sign_there,
-    is_loopback,
-    parse_endpoint,
-    place,
-    proxy_there,
-)
+from pushkit_cli.engine.where import Target, Way, Where, is_loopback, parse_endpoint, place
 from pushkit_cli.errors import UsageError
-from pushkit_cli.net.proxy import Proxy
-from pushkit_cli.store.keystore import TokenCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,27 +60,18 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Passage):
     """Everything decided, nothing sent. `sample` is the body where none was given.
 
-    `warnings` are said before sending; `team_ids` and `key_ids` are those this user knows.
+    `team_ids` and `key_ids` are those this user knows.
     """
 
-    where: Where
-    signer: Signer
-    app: str | None
     shots: tuple[Shot, ...]
     sample: dict[str, Any] | None
-    cache: TokenCache
     profile: str
-    proxy: Proxy | None
-    warnings: tuple[str, ...]
     team_ids: frozenset[str]
     key_ids: frozenset[str]
-    timeout: float
-    retries: int
     lint: bool
-    insecure: bool
 
 
 def plan(order: Order, setting: Setting) -> Plan:
@@ -111,27 +91,17 @@ def plan(order: Order, setting: Setting) -> Plan:
     where = place(
         target, endpoint=order.endpoint, cacert=order.cacert, setting=setting, listener=listener
     )
-    check_may_sign_there(order, where)
-    app = order.app or recipients[0].app
-    who = signer(where, app=app, setting=setting, listener=listener)
     body, sample = _body(order, kind, recipients)
-    cache, warning = setting.token_cache()
+    app = order.app or recipients[0].app
+    way = passage(order, where, app=app, setting=setting, listener=listener)
     return Plan(
-        where=where,
-        signer=who,
-        app=app,
+        **way.parts(),
         shots=tuple(_shot(order, kind, recipient, body, where) for recipient in recipients),
         sample=sample,
-        cache=cache,
         profile=setting.profile,
-        proxy=proxy_there(order, where, setting),
-        warnings=() if warning is None else (warning,),
         team_ids=frozenset(entry.team_id for entry in setting.book.apps.values()),
         key_ids=frozenset(setting.book.keys),
-        timeout=order.timeout,
-        retries=order.retries,
         lint=order.lint,
-        insecure=order.insecure,
     )
 
 

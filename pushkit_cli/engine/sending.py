@@ -1,17 +1,16 @@
 """Sending a plan, and what became of each push."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from pushkit_cli.apns import message
 from pushkit_cli.apns.hints import hint
-from pushkit_cli.apns.message import Outcome, Reply, Request
+from pushkit_cli.apns.message import Outcome, Reply
 from pushkit_cli.apns.push import fingerprint
 from pushkit_cli.apns.reasons import Retry, retry_class
 from pushkit_cli.engine import host, waiting
+from pushkit_cli.engine.passage import with_credential
 from pushkit_cli.engine.planning import Plan, Shot
 from pushkit_cli.errors import ExitCode, NotSentError, StoreError, UsageError
 from pushkit_cli.net.sender import Exchange, exchange
-from pushkit_cli.net.tls import client_context
 from pushkit_cli.store.sender_db import History, Remembered
 
 
@@ -107,11 +106,7 @@ class _Dispatch:
         self._results: dict[int, Result] = {}
         self._deadline = waiting.Deadline(ready.timeout)
         self._renewed = False
-        files = ready.signer.certificate
-        pair = None if files is None else (files.chain_file, files.key_file)
-        self._context = client_context(
-            ready.where.cacert, certificate=pair, insecure=ready.insecure
-        )
+        self._context = ready.context()
 
     def run(self) -> tuple[Result, ...]:
         places = list(range(len(self._plan.shots)))
@@ -137,7 +132,7 @@ class _Dispatch:
             done = exchange(
                 plan.where.endpoint,
                 self._context,
-                [_with_credential(shot.request, self._token) for shot in shots],
+                [with_credential(shot.request, self._token) for shot in shots],
                 timeout=self._deadline.left,
                 proxy=plan.proxy,
             )
@@ -160,16 +155,6 @@ class _Dispatch:
             self._token = self._plan.signer.provider_token(self._plan.cache, renew=self._token)
             return True
         return self._results[place].attempts == 1
-
-
-def _with_credential(request: Request, provider_token: str | None) -> Request:
-    """The request as it leaves, its provider token first among the ordinary headers."""
-    if provider_token is None:
-        return request
-    pseudo = tuple(pair for pair in request.headers if pair[0].startswith(b":"))
-    rest = request.headers[len(pseudo) :]
-    bearer = (message.AUTHORIZATION, f"bearer {provider_token}".encode("ascii"))
-    return replace(request, headers=(*pseudo, bearer, *rest))
 
 
 def _exit_code(results: tuple[Result, ...]) -> ExitCode:
