@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Entry] = {
     "certificate": Entry(
         group="emulator", help="Issue a client certificate that the listener accepts."
     ),
+    "channel": Entry(group="broadcast", help="Make, show, list and delete broadcast channels."),
     "demo": Entry(group="help", help="See a call, a complication, a file and a refusal in one go."),
     "token": Entry(group="help", help="Print a provider token."),
     "config": Entry(group="help", help="Show what is configured, and where it comes from."),
@@ -50,6 +51,7 @@ _OF_EVERY_COMMAND = ("-v", "--verbose", "-q", "--quiet", "--color", "--profile")
 _GROUPS = {
     "main": "Main commands",
     "emulator": "While a listener runs",
+    "broadcast": "Broadcasts to Live Activities",
     "help": "Help",
 }
 

@@ -17,6 +17,8 @@ from pushkit_cli.errors import UsageError
 if TYPE_CHECKING:
     from pushkit_cli.engine import inbox
 
+ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
+"""The values of `--env` of a command that speaks to a server."""
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _LIKELY_TIME = 1_000_000_000
 """A smaller number of seconds since 1970 lies before September 2001: a duration was meant."""

@@ -11,6 +11,7 @@ from pushkit_cli.cli.text import short_token, to_json
 if TYPE_CHECKING:
     from pushkit_cli.apns.rules import Finding
     from pushkit_cli.cli.render import Terminal
+    from pushkit_cli.engine.passage import Passage
     from pushkit_cli.engine.planning import Plan, Shot
     from pushkit_cli.engine.sending import Result, Run
 
@@ -23,8 +24,8 @@ _COLOURS: Mapping[Outcome, str] = {
 }
 
 
-def heading(plan: "Plan", terminal: "Terminal") -> str:
-    """Where the pushes go and who signs them: the first line on stderr."""
+def heading(plan: "Passage", terminal: "Terminal") -> str:
+    """Where it goes and who signs it: the first line on stderr."""
     where = plan.where
     words = [str(where.target), where.endpoint.authority]
     if plan.app is not None:
@@ -34,8 +35,8 @@ def heading(plan: "Plan", terminal: "Terminal") -> str:
     return "  ".join(words)
 
 
-def detail_lines(plan: "Plan", terminal: "Terminal") -> Iterator[str]:
-    """How the pushes get there, for `--verbose`: trust, proxy, credential, patience."""
+def detail_lines(plan: "Passage", terminal: "Terminal") -> Iterator[str]:
+    """How it gets there, for `--verbose`: trust, proxy, credential, patience."""
     trust = plan.where.cacert
     yield f"endpoint  {plan.where.endpoint}"
     yield f"trust     {'the system' if trust is None else terminal.show(str(trust), limit=400)}"
@@ -146,12 +147,13 @@ def reply_object(result: "Result", plan: "Plan", *, line: int, run: "Run") -> di
         "attempts": result.attempts,
         "elapsed_ms": None if result.elapsed_ms is None else round(result.elapsed_ms, 1),
         "detail": reply.detail,
-        "lint": [_finding_object(finding) for finding in shot.findings],
+        "lint": [finding_object(finding) for finding in shot.findings],
         "hint": result.hint,
     }
 
 
-def _finding_object(finding: "Finding") -> dict[str, Any]:
+def finding_object(finding: "Finding") -> dict[str, Any]:
+    """What lint says as an object."""
     return {
         "reason": finding.reason,
         "detail": finding.detail,
@@ -214,5 +216,5 @@ def request_object(shot: "Shot", plan: "Plan") -> dict[str, Any]:
         },
         "body": shot.push.payload.decode("utf-8", "replace"),
         "size_bytes": len(shot.push.payload),
-        "lint": [_finding_object(finding) for finding in shot.findings],
+        "lint": [finding_object(finding) for finding in shot.findings],
     }

@@ -7,15 +7,13 @@ import click
 from pushkit_cli.apns.compose import CONTAINERS
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.cli import replies
-from pushkit_cli.cli.options import EXPIRATION, HEADER, PLAIN, TYPE_NAME, json_option
+from pushkit_cli.cli.options import ENVIRONMENTS, EXPIRATION, HEADER, PLAIN, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.way import way_options
 from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from pushkit_cli.engine.planning import Plan
-
-ENVIRONMENTS = ("local", "local-production", "sandbox", "production")
 
 
 @click.command(

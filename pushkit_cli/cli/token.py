@@ -2,7 +2,7 @@
 
 import click
 
-from pushkit_cli.cli.options import json_option
+from pushkit_cli.cli.options import ENVIRONMENTS, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import ConfigError, ExitCode
 
@@ -11,7 +11,7 @@ from pushkit_cli.errors import ConfigError, ExitCode
 @click.option("--app", metavar="BUNDLE_ID", help="Whose key; none is needed for local.")
 @click.option(
     "--env",
-    type=click.Choice(["local", "local-production", "sandbox", "production"]),
+    type=click.Choice(ENVIRONMENTS),
     envvar=["PUSHKIT_TOKEN_ENV", "PUSHKIT_ENVIRONMENT"],
     help="Which key; local where nothing else is said.",
 )

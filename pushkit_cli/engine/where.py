@@ -39,6 +39,12 @@ _APPLE = {
     Target.sandbox: Endpoint(host="api.sandbox.push.apple.com", port=443),
     Target.production: Endpoint(host="api.push.apple.com", port=443),
 }
+_APPLE_MANAGES = {
+    Target.sandbox: Endpoint(host="api-manage-broadcast.sandbox.push.apple.com", port=2195),
+    Target.production: Endpoint(host="api-manage-broadcast.push.apple.com", port=2196),
+}
+"""Where channels are made and unmade; broadcasts go to the hosts of pushes (Apple: Sending channel
+management requests to APNs)."""
 _LOCAL = {
     Target.local: ("PUSHKIT_ENDPOINT", "sandbox", 2197),
     Target.local_production: ("PUSHKIT_PRODUCTION_ENDPOINT", "production", 2198),
@@ -74,18 +80,25 @@ def place(
     cacert: Path | None,
     setting: Setting,
     listener: dict[str, Any] | None,
+    managing: bool = False,
 ) -> Where:
-    """Find the endpoint of an environment; no variable ever diverts one of Apple's."""
+    """Find the endpoint of an environment; no variable ever diverts one of Apple's.
+
+    `managing` asks for the one that makes channels: a listener that says none takes it all at its
+    main one, by path (ours).
+    """
     if endpoint is not None:
         named = parse_endpoint(endpoint)
         ours = None if is_apple(named.host) else _ca(setting, listener)
         return Where(target=target, endpoint=named, cacert=cacert or ours)
     if target in _APPLE:
-        return Where(target=target, endpoint=_APPLE[target], cacert=cacert)
+        of_apple = _APPLE_MANAGES if managing else _APPLE
+        return Where(target=target, endpoint=of_apple[target], cacert=cacert)
     variable, name, port = _LOCAL[target]
     said = setting.variable(variable)
-    if said is None and listener is not None:
-        said = str(listener["endpoints"][name])
+    if listener is not None and said in (None, listener["endpoints"][name]):
+        own = listener["endpoints"].get(f"manage_{name}") if managing else None
+        said = str(own or listener["endpoints"][name])
     found = Endpoint(host="127.0.0.1", port=port) if said is None else parse_endpoint(said)
     return Where(target=target, endpoint=found, cacert=cacert or _ca(setting, listener))
 

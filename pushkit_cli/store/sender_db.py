@@ -1,9 +1,13 @@
-"""What was sent and what became of it, without a credential or a whole device token. Disk only."""
+"""What a sender remembers: pushes and what became of them, and channels. Disk only.
+
+No credential is part of it, and no whole device token.
+"""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from pushkit_cli.apns.facts import Storage
 from pushkit_cli.store.database import Database
 from pushkit_cli.store.files import Home
 
@@ -20,19 +24,38 @@ _MIGRATIONS = (
         outcome TEXT NOT NULL, status INTEGER, reason TEXT, apns_id TEXT
     )
     """,
+    """
+    ALTER TABLE history RENAME TO earlier;
+    CREATE TABLE history (
+        seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, profile TEXT NOT NULL,
+        environment TEXT NOT NULL, app TEXT, device TEXT, token_fp TEXT,
+        type TEXT NOT NULL, topic TEXT, payload BLOB NOT NULL,
+        outcome TEXT NOT NULL, status INTEGER, reason TEXT, apns_id TEXT, channel TEXT
+    );
+    INSERT INTO history SELECT *, NULL FROM earlier;
+    DROP TABLE earlier;
+    CREATE TABLE channels (
+        id TEXT PRIMARY KEY, app TEXT NOT NULL, environment TEXT NOT NULL, storage TEXT,
+        at_ms INTEGER NOT NULL
+    )
+    """,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """One push; `at_ms` is Unix milliseconds, `token_fp` the fingerprint of the device token."""
+    """One push, to a device by its token or to a channel; `at_ms` is Unix milliseconds.
+
+    `token_fp` is the fingerprint of the device token; a broadcast's `apns_id` is the id that its
+    request was answered with.
+    """
 
     at_ms: int
     profile: str
     environment: str
     app: str | None
     device: str | None
-    token_fp: str
+    token_fp: str | None
     type: str
     topic: str | None
     payload: bytes
@@ -40,6 +63,7 @@ class Remembered:
     status: int | None
     reason: str | None
     apns_id: str | None
+    channel: str | None = None
 
 
 def _storable(value: Any) -> Any:
@@ -58,7 +82,7 @@ class History:
 
     def add(self, pushes: Sequence[Remembered]) -> None:
         """Remember pushes, and forget the oldest."""
-        marks = ", ".join("?" * 13)
+        marks = ", ".join("?" * len(Remembered.__slots__))
         with self._database.transaction():
             self._database.run_many(
                 f"INSERT INTO history VALUES (NULL, {marks})",  # noqa: S608 (marks alone)
@@ -77,3 +101,60 @@ class History:
     def close(self) -> None:
         """Close."""
         self._database.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRecord:
+    """A broadcast channel as its service told of it at `at_ms` (Unix milliseconds).
+
+    `environment` is a value of `--env`; `storage` `None`: it was not said.
+    """
+
+    id: str
+    app: str
+    environment: str
+    storage: Storage | None
+    at_ms: int
+
+
+class Channels:
+    """The channels that this home knows of; opened for one transaction, then closed."""
+
+    def __init__(self, home: Home) -> None:
+        """Open or make the file. Raises StoreError."""
+        self._database = Database(home, NAME, _MIGRATIONS)
+
+    def find(self, channel_id: str) -> ChannelRecord | None:
+        """What is known of one; ids are never used again."""
+        rows = self._database.run("SELECT * FROM channels WHERE id = ?", (_storable(channel_id),))
+        return _channel(rows[0]) if rows else None
+
+    def of(self, app: str, environment: str) -> dict[str, ChannelRecord]:
+        """Those of an app in one environment, by their id."""
+        rows = self._database.run(
+            "SELECT * FROM channels WHERE app = ? AND environment = ?", (app, environment)
+        )
+        return {str(row[0]): _channel(row) for row in rows}
+
+    def put(self, record: ChannelRecord) -> None:
+        """Write what is known of one."""
+        with self._database.transaction():
+            self._database.run(
+                "INSERT OR REPLACE INTO channels VALUES (?, ?, ?, ?, ?)",
+                tuple(map(_storable, astuple(record))),
+            )
+
+    def forget(self, channel_id: str) -> None:
+        """Forget one."""
+        with self._database.transaction():
+            self._database.run("DELETE FROM channels WHERE id = ?", (_storable(channel_id),))
+
+    def close(self) -> None:
+        """Close."""
+        self._database.close()
+
+
+def _channel(row: Sequence[Any]) -> ChannelRecord:
+    name, app, environment, storage, at_ms = row
+    kept = None if storage is None else Storage(storage)
+    return ChannelRecord(id=name, app=app, environment=environment, storage=kept, at_ms=at_ms)

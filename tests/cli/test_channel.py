@@ -1,0 +1,299 @@
+"""`pushkit channel` against a service on real sockets: what it prints, keeps, and ends with."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pushkit_cli.apns.facts import Storage
+from pushkit_cli.apns.message import Request, Response
+from tests.apns_host import Host, answering
+from tests.channel_service import Service, serving
+from tests.cli import hosts
+from tests.cli.credentials import APP, KEY, TEAM, p8_file
+from tests.cli.errands import Done, failed, here, prepared, spoken
+from tests.cli.hosts import raw_host
+from tests.cli.typist import type_in_pty
+from tests.commands import PUSHKIT, objects
+
+LOCAL = ("--app", APP, "--env", "local")
+
+
+class Desk:
+    """The command with a service behind it."""
+
+    def __init__(self, service: Service, there: Host) -> None:
+        self.service, self.host = service, there
+        self.trusted = ("--endpoint", there.url, "--cacert", str(there.ca_file))
+
+    def ask(self, *words: str) -> Done:
+        return here("channel", *words, *self.trusted)
+
+    def made(self, *words: str) -> str:
+        done = self.ask("create", *words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with serving(tmp_path) as (service, there):
+        yield Desk(service, there)
+
+
+def test_create_prints_the_bare_id_and_where_it_asked(desk: Desk) -> None:
+    done = desk.ask("create", *LOCAL, "--storage", "latest")
+    (made,) = desk.service.known
+    assert (done.returncode, done.stdout.decode()) == (0, f"{made}\n")
+    assert desk.service.known[made].storage is Storage.LATEST
+    first = done.stderr.decode().splitlines()
+    assert first == [f"local  127.0.0.1:{desk.host.port}  {APP}  key LOCALKEY01"]
+
+
+def test_nothing_is_stored_where_nothing_is_said(desk: Desk) -> None:
+    assert desk.service.known[desk.made(*LOCAL)].storage is Storage.NONE
+
+
+def test_what_was_made_needs_no_other_word_again(desk: Desk, home: Path) -> None:
+    made = desk.made("--app", APP, "--env", "local-production", "--storage", "latest")
+    done = desk.ask("show", made)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().splitlines() == [
+        made,
+        f"  app          {APP}",
+        "  environment  local-production",
+        "  storage      latest  the latest push, for 8 hours at most",
+    ]
+    assert desk.ask("delete", made).stdout.decode() == f"deleted  {made}\n"
+    assert desk.service.known == {}
+    said = failed(desk.ask("show", made, "--env", "local"), 2)  # it is forgotten with its app
+    assert "whose channels in local?" in said
+
+
+def test_a_channel_that_was_shown_is_known_from_then_on(desk: Desk, home: Path) -> None:
+    made = desk.made(*LOCAL, "--storage", "latest")
+    (home / "sender.db").unlink()
+    assert "no environment is known" in failed(here("channel", "show", made), 2)
+    assert desk.ask("show", made, *LOCAL).returncode == 0
+    assert desk.ask("show", made).returncode == 0
+
+
+def test_list_says_what_is_known_of_each(desk: Desk, home: Path) -> None:
+    first = desk.made(*LOCAL)
+    (home / "sender.db").unlink()
+    second = desk.made(*LOCAL, "--storage", "latest")
+    done = desk.ask("list", *LOCAL)
+    assert done.stdout.decode().splitlines() == [f"{first}  -", f"{second}  latest"]
+    listed = objects(desk.ask("list", *LOCAL, "--json").stdout)
+    assert [(one["channel"], one["storage"]) for one in listed] == [
+        (first, None),
+        (second, "latest"),
+    ]
+
+
+def test_an_empty_list_is_no_line_of_data(desk: Desk) -> None:
+    done = desk.ask("list", *LOCAL)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert f"no channel of {APP} in local" in spoken(done)
+    assert desk.ask("list", *LOCAL, "--json").stdout == b""
+
+
+def test_every_object_has_the_same_keys(desk: Desk) -> None:
+    (made,) = objects(desk.ask("create", *LOCAL, "--json").stdout)
+    (shown,) = objects(desk.ask("show", made["channel"], "--json").stdout)
+    (gone,) = objects(desk.ask("delete", made["channel"], "--json").stdout)
+    refused, error = objects(desk.ask("show", "bm8=", *LOCAL, "--json").stdout)
+    assert made.keys() == shown.keys() == gone.keys() == refused.keys()
+    assert [one["status"] for one in (made, shown, gone, refused)] == [201, 200, 204, 400]
+    assert [one["storage"] for one in (made, shown, gone, refused)] == ["none"] * 3 + [None]
+    assert (made["outcome"], made["retry"], made["attempts"]) == ("accepted", "never", 1)
+    assert len(made["apns_request_id"]) == 36
+    assert (refused["reason"], refused["retry"]) == ("ChannelNotRegistered", "after-fix")
+    assert (error["event"], error["kind"], error["exit"]) == ("error", "refused", 4)
+
+
+def test_a_refusal_has_its_reason_and_a_remedy(desk: Desk) -> None:
+    done = desk.ask("show", "bm8=", *LOCAL)
+    said = failed(done, 4)
+    assert done.stdout == b""
+    assert "show was refused: 400 ChannelNotRegistered" in said
+    assert "pushkit channel list" in said
+
+
+def test_a_word_apple_may_invent_is_shown_as_it_is(tmp_path: Path) -> None:
+    def answer(_: Request) -> Response:
+        return Response(status=418, body=b'{"reason":"TeapotOnly"}')
+
+    with answering(tmp_path, answer) as host:
+        done = here(
+            "channel", "list", *LOCAL, "--endpoint", host.url, "--cacert", str(host.ca_file)
+        )
+    assert done.returncode == 4
+    assert "418 TeapotOnly" in spoken(done)
+
+
+HELD = {
+    "no base64": (["show", "no!", *LOCAL], "BadChannelId"),
+    "a topic for an app": (
+        ["create", "--app", f"{APP}.push-type.liveactivity", "--env", "local"],
+        "TopicDisallowed",
+    ),
+    "no bundle id": (["list", "--app", "a/b", "--env", "local"], "BadPath"),
+}
+
+
+@pytest.mark.parametrize(("words", "reason"), HELD.values(), ids=HELD.keys())
+def test_lint_holds_what_would_be_refused(desk: Desk, words: list[str], reason: str) -> None:
+    assert f"would be refused, {reason}" in failed(desk.ask(*words), 3)
+    assert desk.host.asked == []
+    assert f"was refused: {404 if reason == 'BadPath' else 400} {reason}" in failed(
+        desk.ask(*words, "--no-lint"), 4
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["--env", "local-production"], "it was made in sandbox"),
+        (["--app", "com.example.other"], f"say --app {APP}"),
+        (["--env", "sandbox"], "say --env local"),
+    ],
+)
+def test_a_record_that_contradicts_is_held(
+    desk: Desk, tmp_path: Path, words: list[str], remedy: str
+) -> None:
+    prepared("register", "app", APP, "--team-id", TEAM, "--key", str(p8_file(tmp_path)))
+    made = desk.made(*LOCAL)
+    asked = len(desk.host.asked)
+    said = failed(desk.ask("delete", made, *words), 3)
+    assert "would be refused, ChannelNotRegistered" in said
+    assert remedy in said
+    assert len(desk.host.asked) == asked
+    assert made in desk.service.known
+
+
+def test_no_answer_to_create_says_where_to_look(tmp_path: Path) -> None:
+    with raw_host(tmp_path, hosts.silence) as host:
+        done = here("channel", "create", *LOCAL, *host.trusted, "--timeout", "300ms")
+        said = failed(done, 8)
+        assert (done.stdout, host.connections) == (b"", 1)
+        assert f"pushkit channel list --app {APP} --env local" in said
+        done = here("channel", "list", *LOCAL, *host.trusted, "--timeout", "300ms")
+        assert "ask again" in failed(done, 8)
+
+
+def test_a_yes_without_an_id_is_not_believed(tmp_path: Path) -> None:
+    with answering(tmp_path, lambda _: Response(status=201)) as host:
+        trusted = ("--endpoint", host.url, "--cacert", str(host.ca_file))
+        done = here("channel", "create", *LOCAL, *trusted)
+        assert "no id of the channel" in failed(done, 8)
+        assert done.stdout == b""
+
+
+def test_what_was_not_processed_is_asked_again(tmp_path: Path) -> None:
+    with raw_host(tmp_path, hosts.going_away) as host:
+        words = (*LOCAL, *host.trusted, "--retries", "1")
+        assert "going away" in failed(here("channel", "create", *words), 5)
+        assert host.connections == 2
+
+
+def test_nobody_there_is_not_sent(home: Path, tmp_path: Path) -> None:
+    away = ("--endpoint", "https://127.0.0.1:1", "--retries", "0")
+    assert "connection refused" in failed(here("channel", "list", *LOCAL, *away), 5)
+    assert "nobody listens here" in failed(here("channel", "list", "--env", "local"), 5)
+    with raw_host(tmp_path, hosts.silence, names=("a.example",)) as host:
+        assert "not trusted" in failed(here("channel", "create", *LOCAL, *host.trusted), 5)
+        assert host.connections == 1  # trying again is no use
+
+
+def test_an_expired_provider_token_is_renewed_once(tmp_path: Path) -> None:
+    said: list[bytes] = []
+
+    def answer(request: Request) -> Response:
+        said.append(request.fields[b"authorization"])
+        if len(said) == 1:
+            return Response(status=403, body=b'{"reason":"ExpiredProviderToken"}')
+        return Response(status=201, headers=((b"apns-channel-id", b"bmV3"),))
+
+    with answering(tmp_path, answer) as host:
+        trusted = ("--endpoint", host.url, "--cacert", str(host.ca_file))
+        done = here("channel", "create", *LOCAL, *trusted, "--json")
+    assert (done.returncode, objects(done.stdout)[0]["attempts"]) == (0, 2)
+    assert len(said) == 2
+
+
+USAGE = {
+    "whose": (["list", "--env", "sandbox"], "add --app BUNDLE_ID"),
+    "where": (["show", "dHN0"], "no environment is known for this channel"),
+    "an app": (["list", "--app", "a\nb", "--env", "local"], "control characters"),
+    "a stranger": (["list", *LOCAL, "--endpoint", "https://evil.example"], "--send-key-to"),
+    "how kept": (["create", *LOCAL, "--storage", "all"], "'none', 'latest'"),
+    "which one": (["show"], "ID"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), USAGE.values(), ids=USAGE.keys())
+def test_a_mistake_in_the_words_is_told(home: Path, words: list[str], said: str) -> None:
+    assert said in failed(here("channel", *words), 2)
+
+
+# Apple's own
+
+
+@pytest.fixture
+def registered(tmp_path: Path) -> None:
+    prepared("register", "app", APP, "--team-id", TEAM, "--key", str(p8_file(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("env", "authority"),
+    [
+        ("sandbox", "api-manage-broadcast.sandbox.push.apple.com:2195"),
+        ("production", "api-manage-broadcast.push.apple.com:2196"),
+    ],
+)
+def test_apples_channels_are_managed_at_hosts_of_their_own(
+    registered: None, env: str, authority: str
+) -> None:
+    """A proxy that refuses to lead there: nothing leaves this machine."""
+    with hosts.connect_proxy() as proxy:
+        done = here(
+            *("channel", "list", "--app", APP, "--env", env, "--proxy", proxy.url()),
+            *("--retries", "0"),
+        )
+    assert "refused: 403 No" in failed(done, 5)
+    assert spoken(done).startswith(f"{env} {authority} {APP} key {KEY}")
+    assert proxy.requests == [f"CONNECT {authority} HTTP/1.1"]
+
+
+def test_a_deletion_in_production_wants_a_word(registered: None, desk: Desk) -> None:
+    made = desk.made("--app", APP, "--env", "production")
+    asked = len(desk.host.asked)
+    said = failed(desk.ask("delete", made), 2)
+    assert "production was not confirmed" in said
+    assert "--yes" in said
+    assert len(desk.host.asked) == asked
+    assert desk.ask("delete", made, "--yes").returncode == 0
+
+
+def test_a_deletion_in_production_is_asked_about_on_a_terminal(
+    registered: None, desk: Desk
+) -> None:
+    made = desk.made("--app", APP, "--env", "production")
+    argv = [str(PUSHKIT), "channel", "delete", made, *desk.trusted]
+    asks = b"in production? [y/N]"
+    done = type_in_pty(argv, env=os.environ, prompt=asks, typed=b"n\n")
+    assert (done.code, made in desk.service.known) == (2, True)
+    done = type_in_pty(argv, env=os.environ, prompt=asks, typed=b"y\n")
+    assert (done.code, desk.service.known) == (0, {})
+
+
+def test_records_that_cannot_be_read_are_a_warning(desk: Desk, home: Path) -> None:
+    made = desk.made(*LOCAL)
+    (home / "sender.db").write_bytes(b"not a database")
+    done = desk.ask("show", made, *LOCAL)
+    assert done.returncode == 0
+    assert spoken(done).count("warning: what is known of channels was not read") == 1
+    assert spoken(done).count("warning: the channel was not written down") == 1
+    assert (home / "sender.db").read_bytes() == b"not a database"
