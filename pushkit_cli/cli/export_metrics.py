@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pushkit_cli.cli import metrics_lines
-from pushkit_cli.cli.metrics_out import FORMATS, Made, put
+from pushkit_cli.cli.metrics_out import FORMATS, Made, draw, put
 from pushkit_cli.cli.options import json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import ExitCode, UsageError
@@ -30,6 +30,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 @click.option("--format", "form", type=click.Choice(FORMATS),
     help="How it is written; table, or json with --json.")  # fmt: skip
 @click.option("-o", "--output", type=_FILE, help="Write it to this file, whole or not at all.")
+@click.option("--chart", type=_FILE, metavar="FILE.html|FILE.svg",
+    help="Draw it: one file that opens without a network.")  # fmt: skip
 @click.option("--min", "least", multiple=True, allow_from_autoenv=False, metavar="LIMIT",
     help="Exit 7 where a number is smaller: delivered=95%, received@voip=1000.")  # fmt: skip
 @click.option("--max", "most", multiple=True, allow_from_autoenv=False, metavar="LIMIT",
@@ -52,6 +54,8 @@ def command(terminal: Terminal, /, given: Path, **words: Any) -> int:
             _heading(made, terminal, "standard input" if str(given) == "-" else given.name)
         )
         put(made, terminal, form=form, file=file)
+        if words["chart"] is not None:
+            draw(made, words["chart"], title=f"{made.report.now.export.dataset} metrics")
     return _judged(made, terminal)
 
 
@@ -62,6 +66,9 @@ def _limits(words: dict[str, Any]) -> list[Limit]:
 
 def _form(terminal: Terminal, words: dict[str, Any]) -> tuple[str, Path | None]:
     file = None if str(words["output"]) == "-" else words["output"]
+    chart = words["chart"]
+    if chart is not None and chart.suffix not in (".html", ".svg"):
+        raise UsageError(f"--chart {chart}: a chart is HTML or SVG", hint="--chart report.html")
     form = words["form"] or ("json" if terminal.as_json else "table")
     if terminal.as_json and file is None and form in ("table", "csv"):
         raise UsageError(f"--json and --format {form} are two forms", hint="leave one of them out")

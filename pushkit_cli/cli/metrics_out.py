@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pushkit_cli.cli import metrics_lines
-from pushkit_cli.cli.text import to_json
+from pushkit_cli.cli.text import foreign, to_json
 from pushkit_cli.metrics import reading
 from pushkit_cli.metrics.shape import RowShape, defused, report_object
 
@@ -42,6 +42,17 @@ def put(made: Made, terminal: "Terminal", *, form: str, file: Path | None) -> No
         for line in _forms(form)(made, terminal, is_shown=file is None):
             if not write(line):
                 return
+
+
+def draw(made: Made, file: Path, *, title: str) -> None:
+    """Write it as a picture, of the kind that the file's name says. Raises StoreError."""
+    from pushkit_cli.engine.given import written
+    from pushkit_cli.metrics import charts
+
+    form = charts.svg if file.suffix == ".svg" else charts.html
+    text = form(made.report, title=title, show=foreign)
+    with written(file, option="--chart") as place:
+        place.write(text.encode("utf-8"))
 
 
 @contextmanager

@@ -206,3 +206,16 @@ def test_hostile_labels_reach_no_terminal(
         assert [json.loads(line) for line in told.out.splitlines()]
     if form == "table":
         assert all(is_safe(line) for line in told.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("r.html", "<!DOCTYPE html>"), ("r.svg", '<?xml version="1.0"')]
+)
+def test_a_chart_is_drawn_beside_the_report(
+    name: str, begins: str, export: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    chart = tmp_path / name
+    told = read(capfd, export, "--chart", str(chart))
+    assert (told.code, "voip" in told.out) == (0, True)
+    assert chart.read_text().startswith(begins)
+    assert read(capfd, export, "--chart", str(tmp_path / "chart.png")).code == 2
