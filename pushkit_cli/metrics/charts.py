@@ -20,6 +20,7 @@ Show = Callable[[str], str]
 MAX_PANELS = 24
 _WIDE, _TALL, _LEFT, _TOP = 720, 140, 8, 28
 _GAP = 24
+_LEGEND = "A bar is what was received on a day, and its lower part what was discarded."
 
 _COLOURS = """\
 :root{color-scheme:light dark;--ink:#1d1d1f;--dim:#6e6e73;--paper:#ffffff;--line:#d2d2d7;\
@@ -36,7 +37,8 @@ font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}svg{display:block;width:100%;height:auto}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child{text-align:left;white-space:normal}
+th:first-child,td:first-child{text-align:left;white-space:normal;min-width:7rem}
+@media(max-width:36rem){text{font-size:20px}text.dim{font-size:17px}}
 p.dim{color:var(--dim)}
 """
 
@@ -69,13 +71,17 @@ def html(report: Report, *, title: str, show: Show) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         f"<title>{_text(title, show)}</title><style>{style}</style></head><body>",
         f"<h1>{_text(title, show)}</h1>",
-        f'<p class="dim">{_text(_span(now), show)}, {now.export.rows:,} rows</p>',
+        f'<p class="dim">{_text(_span(now), show)}, {now.export.rows:,} rows. {_legend(now)}</p>',
         _drawing(report, title, show, ""),
         *(_broadcasts(now) if now.columns else _deliveries(report, show)),
         *(f"<p>{_text(note, show)}</p>" for note in _notes(report)),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _legend(now: Period) -> str:
+    return _LEGEND if now.export.dataset is Dataset.delivery else "A bar is a day."
 
 
 def _drawing(report: Report, title: str, show: Show, style: str) -> str:
@@ -125,19 +131,21 @@ def _panel(panel: _Panel, top: int, show: Show) -> Iterator[str]:
             continue
         gone = panel.gone[place] if panel.gone else 0
         said = f"{day}: {value:,}" + (f", discarded {gone:,}" if gone else "")
-        yield _rect("bar", left, step, base, value / highest if highest else 0, said, show)
+        wide = max(0.5, min(step * 0.86, 64.0))
+        left += (step - wide) / 2
+        yield _rect("bar", left, wide, base, value / highest if highest else 0, said, show)
         if gone and value:
             share = min(gone, value) / highest
-            yield _rect("gone", left, step, base, share, said, show)
+            yield _rect("gone", left, wide, base, share, said, show)
     if panel.days:
         yield f'<text class="dim" x="{_LEFT}" y="{base + 15}">{_text(panel.days[0], show)}</text>'
         last = _text(panel.days[-1], show)
         yield f'<text class="dim end" x="{_WIDE - _LEFT}" y="{base + 15}">{last}</text>'
 
 
-def _rect(kind: str, left: float, step: float, base: int, share: float, said: str, show: Show
+def _rect(kind: str, left: float, wide: float, base: int, share: float, said: str, show: Show
           ) -> str:  # fmt: skip
-    tall, wide = share * _TALL, max(0.5, min(step * 0.86, 40.0))
+    tall = share * _TALL
     return (
         f'<rect class="{kind}" x="{left:.2f}" y="{base - tall:.2f}" width="{wide:.2f}" '
         f'height="{tall:.2f}"><title>{_text(said, show)}</title></rect>'

@@ -1,11 +1,11 @@
 #!/bin/sh
-# What the interop tests want beside Python: curl, nghttpd, and the toolchains of the clients.
+# What the interop tests want beside Python: curl, nghttpd, a browser, and the toolchains of the clients.
 # Silent where all is there. In CI (CI=true, root, apt-get) what is missing is installed; what
 # cannot be is only named: its tests are skipped and say so. Never fails.
 
 # command:Debian's package
 peers="curl:curl node:nodejs npm:npm nghttpd:nghttp2-server go:golang-go javac:default-jdk-headless
-    mvn:maven"
+    mvn:maven chromium:chromium"
 
 missing() {
     for peer in $peers; do
