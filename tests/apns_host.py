@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pushkit_cli.apns.acts import Act, Respond
-from pushkit_cli.apns.facts import Certificate, Trouble
+from pushkit_cli.apns.facts import Certificate, Door, Trouble
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.engine.local import ensure_trust
@@ -42,9 +42,7 @@ class _Handler:
         self._host, self._answer = host, answer
         self.server: Server | None = None
 
-    def connected(
-        self, connection: int, environment: Environment, certificate: Certificate | None
-    ) -> None:
+    def connected(self, connection: int, door: Door, certificate: Certificate | None) -> None:
         """Nothing to do."""
 
     def disconnected(self, connection: int) -> None:
@@ -74,7 +72,7 @@ def answering(folder: Path, answer: Answer, *, max_streams: int = MAX_STREAMS) -
     async def serve() -> None:
         context = server_context(chain=trust.chain_file, key=trust.chain_key_file)
         handler.server = Server(handler, context, max_streams=max_streams)
-        await handler.server.start(Environment.SANDBOX, sockets)
+        await handler.server.start(Door(environment=Environment.SANDBOX), sockets)
         loops.append(asyncio.get_running_loop())
         up.set()
         await done.wait()

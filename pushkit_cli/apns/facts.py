@@ -114,6 +114,19 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Which of Apple's four hosts somebody reached: for pushes, or where channels are managed."""
+
+    environment: Environment
+    manages: bool = False
+
+    @property
+    def name(self) -> str:
+        """As the ready object calls it."""
+        return f"manage_{self.environment}" if self.manages else str(self.environment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """A signing key as Apple knows it.
 
@@ -211,11 +224,12 @@ class Knowledge:
 
     `device` `None` with Need.DEVICE known means: no such token, and `channel` with Need.CHANNEL
     likewise. `owner` is the team that owns the topic's app, `None` for an app nobody registered.
-    `now` is Unix seconds.
+    `now` is Unix seconds. `manages`: it came to where channels are managed, and nothing else.
     """
 
     environment: Environment
     now: float
+    manages: bool = False
     knows: frozenset[Need] = frozenset()
     credential: Credential = field(default_factory=Credential)
     connection: Connection = field(default_factory=Connection)

@@ -90,6 +90,19 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--production-port", type=click.IntRange(0, 65535), help="Production port: 2198; 0 finds one."
 )
 @click.option(
+    "--manage-port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="Where sandbox channels are managed: Apple's 2195, or a free port where --port is not "
+    "2197. Ours: the port for pushes answers for channels too.",
+)
+@click.option(
+    "--manage-production-port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="The same for production: Apple's 2196, or a free port.",
+)
+@click.option(
     "--ephemeral/--keep",
     default=None,
     help="Forget everything at the end (the default with a command), or keep state between runs "
@@ -152,14 +165,14 @@ def _warn(words: dict[str, Any], listener: "Running", terminal: Terminal) -> Non
 
 
 def _options(words: dict[str, Any], terminal: Terminal, *, inside: bool) -> "Options":
-    from pushkit_cli.engine import listener, local
+    from pushkit_cli.engine import doors, listener, local
     from pushkit_cli.engine.registering import check_bundle_id
 
     port, production, ephemeral = words["port"], words["production_port"], words["ephemeral"]
     if port is None:
-        port = 0 if inside else listener.SANDBOX_PORT
+        port = 0 if inside else doors.SANDBOX_PORT
     if production is None:
-        production = 0 if inside or port == 0 else listener.PRODUCTION_PORT
+        production = 0 if inside or port == 0 else doors.PRODUCTION_PORT
     if port == production != 0:
         raise UsageError("both environments on one port", hint="name another --production-port")
     return listener.Options(
@@ -172,6 +185,8 @@ def _options(words: dict[str, Any], terminal: Terminal, *, inside: bool) -> "Opt
         key=words["key"],
         port=port,
         production_port=production,
+        manage_port=words["manage_port"],
+        manage_production_port=words["manage_production_port"],
         seed=words["seed"],
         host=words["host"],
         sans=words["sans"],

@@ -50,6 +50,11 @@ def _grid(ready: Mapping[str, Any], terminal: "Terminal", *, is_ephemeral: bool)
 
     row("sandbox", ready["endpoints"]["sandbox"])
     row("production", ready["endpoints"]["production"])
+    row(
+        "channels",
+        f"{ready['endpoints']['manage_sandbox']}  "
+        f"production {ready['endpoints']['manage_production']}",
+    )
     for bundle_id in ready["apps"]:
         row("app", terminal.show(bundle_id))
     row("team", f"{terminal.show(ready['team_id'])}  key {terminal.show(ready['key_id'])}")

@@ -41,15 +41,16 @@ class Gateway:
         *,
         environment: Environment,
         certificate: Certificate | None = None,
+        manages: bool = False,
         connection: Connection,
         state: State,
         now: float,
     ) -> tuple[Verdict | channel_rules.Ruling, Knowledge, Connection]:
         """The verdict, what it was based on, and what the connection remembers from now on.
 
-        It is a Ruling where the request is for channels.
+        It is a Ruling where the request is for channels, or came to where they are managed.
         """
-        is_channels = is_for_channels(request)
+        is_channels = manages or is_for_channels(request)
         look_up = self._of_channels if is_channels else self._of_devices
         knowledge = replace(
             look_up(request, state, environment),
@@ -57,6 +58,7 @@ class Gateway:
             if certificate is None  # documented: beside one a provider token is ignored
             else Credential(certificate=certificate),
             connection=connection,
+            manages=manages,
             now=now,
             policy=self.policy,
         )

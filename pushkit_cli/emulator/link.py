@@ -30,6 +30,7 @@ class Link:
 
     environment: Environment
     certificate: Certificate | None = None
+    manages: bool = False
     bound: Connection = field(default_factory=Connection)
     streams: int = field(init=False)
     pinned: int | None = None

@@ -23,11 +23,15 @@ from pushkit_cli.phone.events import DeviceEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """A client reached one of the two environments, maybe with a certificate that TLS accepted."""
+    """A client reached one of the two environments, maybe with a certificate that TLS accepted.
+
+    `manages`: it came to where channels are managed.
+    """
 
     connection: int
     environment: Environment
     certificate: Certificate | None = None
+    manages: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,7 @@ class World:
                 return tuple(self._requested(event, now, new_id))
             case Connected(connection=connection, environment=environment):
                 self._links[connection] = Link(
-                    environment=environment, certificate=event.certificate
+                    environment=environment, certificate=event.certificate, manages=event.manages
                 )
                 return ()
             case Disconnected(connection=connection):
@@ -154,12 +154,14 @@ class World:
             event.request,
             environment=link.environment,
             certificate=link.certificate,
+            manages=link.manages,
             connection=link.bound,
             state=self.state,
             now=now,
         )
         verdict = faults.judged(rule, verdict, now)
-        if is_for_channels(event.request) and not isinstance(verdict, Accepted):
+        is_channels = link.manages or is_for_channels(event.request)
+        if is_channels and not isinstance(verdict, Accepted):
             seen, said, follows = self._channels.answer(event, verdict, knowledge, new_id)
         else:
             assert not isinstance(verdict, Allowed)  # nothing but a request for channels is

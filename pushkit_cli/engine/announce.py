@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pushkit_cli.apns.facts import TokenState
+from pushkit_cli.apns.facts import Door, TokenState
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.state import App, Device, State
 from pushkit_cli.engine.local import ProviderKey, Trust
@@ -11,7 +11,7 @@ from pushkit_cli.engine.local import ProviderKey, Trust
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where one environment is served."""
+    """Where a door is."""
 
     host: str
     port: int
@@ -26,7 +26,7 @@ class Address:
 def describe(
     state: State,
     *,
-    addresses: dict[Environment, Address],
+    addresses: dict[Door, Address],
     trust: Trust,
     key: ProviderKey,
     first: tuple[str, ...],
@@ -37,14 +37,9 @@ def describe(
     """
     kept = [app.bundle_id for app in state.all_of(App)]
     apps = [*first, *(name for name in kept if name not in first)]
-    sandbox, production = addresses[Environment.SANDBOX], addresses[Environment.PRODUCTION]
+    sandbox = addresses[Door(environment=Environment.SANDBOX)]
     return {
-        "endpoints": {
-            "sandbox": sandbox.url,
-            "production": production.url,
-            "manage_sandbox": None,
-            "manage_production": None,
-        },
+        "endpoints": {door.name: address.url for door, address in addresses.items()},
         "endpoint": sandbox.url,
         "host": sandbox.host,
         "port": sandbox.port,

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from pushkit_cli import __version__
-from pushkit_cli.apns.facts import Policy
-from pushkit_cli.apns.push import Environment
+from pushkit_cli.apns.facts import Door, Policy
 from pushkit_cli.emulator.link import FIRST_STREAMS, goodbye
 from pushkit_cli.emulator.moves import Input, Started
 from pushkit_cli.emulator.state import App, State
 from pushkit_cli.emulator.world import World
-from pushkit_cli.engine import announce, host, local, ready, under_test
+from pushkit_cli.engine import announce, doors, host, local, ready, under_test
 from pushkit_cli.engine.clock import ManualClock, SystemClock
 from pushkit_cli.engine.control import controlled
 from pushkit_cli.engine.furnishing import DeviceSpec, TokenSpec, furniture
@@ -29,7 +27,7 @@ from pushkit_cli.engine.stage import Stage
 from pushkit_cli.engine.under_test import Builtin, UnderTest
 from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.errors import ConfigError, StoreError, UsageError
-from pushkit_cli.net.binding import as_client_sees, bind, is_loopback
+from pushkit_cli.net.binding import as_client_sees, is_loopback
 from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import server_context
 from pushkit_cli.phone.policy import DevicePolicy
@@ -42,8 +40,6 @@ from pushkit_cli.store.sockets import place as socket_place
 __all__ = ["PLATFORMS", "DeviceSpec", "Options", "Running", "TokenSpec", "run", "running"]
 
 DEFAULT_APP = "com.example.pushkit"
-SANDBOX_PORT = 2197
-PRODUCTION_PORT = 2198
 _GRACE_S = 2.0
 _PROBED_S = 0.2
 """Whoever looks for a listener holds its lock for a moment; one that runs holds it longer."""
@@ -53,7 +49,8 @@ _PROBED_S = 0.2
 class Options:
     """What a listener is told. `home` `None`: a temporary one that is gone with it.
 
-    `host` `None`: this machine's own addresses. `sans` are names its certificate holds besides.
+    `manage_port` `None`: Apple's, beside the usual `port`; else a free one. `host` `None`: this
+    machine's own addresses. `sans` are names its certificate holds besides.
     """
 
     home: Path | None
@@ -63,8 +60,10 @@ class Options:
     team_id: str = local.TEAM_ID
     key_id: str | None = None
     key: Path | None = None
-    port: int = SANDBOX_PORT
-    production_port: int = PRODUCTION_PORT
+    port: int = doors.SANDBOX_PORT
+    production_port: int = doors.PRODUCTION_PORT
+    manage_port: int | None = None
+    manage_production_port: int | None = None
     seed: int = 0
     host: str | None = None
     sans: tuple[str, ...] = ()
@@ -293,14 +292,10 @@ async def _serve_pushes(
     stage.attach(server, failed=done.set)
     try:
         with ExitStack() as stack:
-            addresses = {}
-            bound = _bind_both(options)
-            for environment, sockets in bound.items():
-                await server.start(environment, sockets)
-                addresses[environment] = announce.Address(
-                    host="127.0.0.1" if options.host is None else as_client_sees(options.host),
-                    port=sockets[0].getsockname()[1],
-                )
+            bound = doors.bind_all(_ports(options), options.host)
+            addresses = doors.addresses(bound, options.host)
+            for door, sockets in bound.items():
+                await server.start(door, sockets)
             said = identity.said
             said.update(_announce(options, identity, stage, addresses))
             files = _ready_files(options, identity.home)
@@ -332,19 +327,17 @@ async def _serve_pushes(
         stage.stop()
 
 
-def _bind_both(options: Options) -> dict[Environment, list[socket.socket]]:
-    sandbox = bind(options.port, options.host)
-    try:
-        production = bind(options.production_port, options.host)
-        return {Environment.SANDBOX: sandbox, Environment.PRODUCTION: production}
-    except ConfigError:
-        for one in sandbox:
-            one.close()
-        raise
+def _ports(options: Options) -> dict[Door, int]:
+    return doors.ports(
+        options.port,
+        options.production_port,
+        options.manage_port,
+        options.manage_production_port,
+    )
 
 
 def _facts(
-    identity: "_Identity", stage: Stage, addresses: dict[Environment, announce.Address]
+    identity: "_Identity", stage: Stage, addresses: dict[Door, announce.Address]
 ) -> dict[str, Any]:
     return announce.describe(
         stage.world.state,
@@ -359,7 +352,7 @@ def _announce(
     options: Options,
     identity: "_Identity",
     stage: Stage,
-    addresses: dict[Environment, announce.Address],
+    addresses: dict[Door, announce.Address],
 ) -> dict[str, Any]:
     body = {
         "event": "ready",

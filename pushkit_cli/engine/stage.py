@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pushkit_cli.apns.acts import Act
-from pushkit_cli.apns.facts import Certificate, Trouble
+from pushkit_cli.apns.facts import Certificate, Door, Trouble
 from pushkit_cli.apns.message import Request
-from pushkit_cli.apns.push import Environment
 from pushkit_cli.emulator.clients import Clients
 from pushkit_cli.emulator.moves import (
     AppNoted,
@@ -87,11 +86,16 @@ class Stage:
     # What the server and the app say
 
     def connected(
-        self, connection: int, environment: Environment, certificate: Certificate | None = None
+        self, connection: int, door: Door, certificate: Certificate | None = None
     ) -> None:
         """A client is there, maybe with a certificate that TLS accepted."""
         self.feed(
-            Connected(connection=connection, environment=environment, certificate=certificate)
+            Connected(
+                connection=connection,
+                environment=door.environment,
+                certificate=certificate,
+                manages=door.manages,
+            )
         )
 
     def requested(self, connection: int, stream: int, request: Request) -> None:

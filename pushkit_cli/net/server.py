@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pushkit_cli.apns.acts import Act, GoAway
-from pushkit_cli.apns.facts import Certificate, Trouble
+from pushkit_cli.apns.facts import Certificate, Door, Trouble
 from pushkit_cli.apns.message import Request
-from pushkit_cli.apns.push import Environment
 from pushkit_cli.net.accepting import MAX_CONNECTIONS, Doorkeeper
 from pushkit_cli.net.client_certs import facts_of
 from pushkit_cli.wire.bounds import MAX_STREAMS
@@ -33,9 +32,7 @@ _UNREAD_S = 30.0
 class Handler(Protocol):
     """Who is told what happens on the connections; called in the event loop, never concurrently."""
 
-    def connected(
-        self, connection: int, environment: Environment, certificate: Certificate | None
-    ) -> None:
+    def connected(self, connection: int, door: Door, certificate: Certificate | None) -> None:
         """A client is there, maybe with a certificate that TLS accepted."""
 
     def requested(self, connection: int, stream: int, request: Request) -> None:
@@ -49,7 +46,7 @@ class Handler(Protocol):
 
 
 class Server:
-    """Both environments' listening sockets and every connection on them."""
+    """Every door's listening sockets, and every connection on them."""
 
     def __init__(
         self,
@@ -69,10 +66,10 @@ class Server:
         self._touched: set[int] = set()
         self.talkative: set[_Connection] = set()
 
-    async def start(self, environment: Environment, sockets: Sequence[socket.socket]) -> None:
-        """Accept connections for one environment."""
+    async def start(self, door: Door, sockets: Sequence[socket.socket]) -> None:
+        """Accept connections at one door."""
         for bound in sockets:
-            self._door.open(bound, lambda: _Connection(self, next(self._numbers), environment))
+            self._door.open(bound, lambda: _Connection(self, next(self._numbers), door))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
 
@@ -120,7 +117,7 @@ class Server:
 
     def _opened(self, connection: "_Connection") -> None:
         self._open[connection.number] = connection
-        self._handler.connected(connection.number, connection.environment, connection.certificate)
+        self._handler.connected(connection.number, connection.door, connection.certificate)
 
     def _lost(self, connection: "_Connection") -> None:
         if self._open.pop(connection.number, None) is not None:
@@ -139,9 +136,9 @@ class Server:
 class _Connection(asyncio.Protocol):
     """One client: asyncio's callbacks on one side, a ServerConnection on the other."""
 
-    def __init__(self, server: Server, number: int, environment: Environment) -> None:
+    def __init__(self, server: Server, number: int, door: Door) -> None:
         self.number = number
-        self.environment = environment
+        self.door = door
         self.certificate: Certificate | None = None
         self._server = server
         self._transport: asyncio.Transport | None = None

@@ -16,7 +16,7 @@ from pushkit_cli.emulator.moves import Connected, Put, Register
 from pushkit_cli.emulator.state import App
 from tests.emulator.airing import AUTHORITY, BODY, signed
 from tests.emulator.airing import created as made
-from tests.emulator.stage import PRODUCTION, Stage, answer, pushed, reason
+from tests.emulator.stage import PRODUCTION, Stage, answer, happened, pushed, reason
 from tests.law import BUNDLE, KEY_ID, OTHER_TEAM, TEAM, UUID, KeyPair
 
 OTHER = "com.example.other"
@@ -71,6 +71,20 @@ def test_a_channel_belongs_to_one_app_in_one_environment(two: Stage) -> None:
     there = two.send(signed(two, channels.to_show(BUNDLE, mine, authority=AUTHORITY)), connection=2)
     assert reason(there) == "ChannelNotRegistered"
     assert "sandbox" in (pushed(there).hint or "")
+
+
+def test_where_channels_are_managed_nothing_is_pushed(stage: Stage) -> None:
+    channel = made(stage)
+    stage.step(Connected(connection=2, environment=Environment.SANDBOX, manages=True))
+    assert _listed(stage, connection=2) == [channel]
+    message_ = Broadcast(bundle_id=BUNDLE, channel_id=channel, payload=BODY, priority=5)
+    sent = signed(stage, channels.to_broadcast(message_, authority=AUTHORITY))
+    for asked in (sent, stage.request()):
+        effects = stage.send(asked, connection=2)
+        assert (reason(effects), pushed(effects).basis) == ("BadPath", "ours")
+        assert "the port for pushes" in (pushed(effects).hint or "")
+        assert not happened(effects)
+    assert reason(stage.send(sent)) == "BadExpirationDate", "elsewhere it is judged as one"
 
 
 def test_what_is_asked_of_channels_is_told_as_what_it_is(stage: Stage) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pushkit_cli.apns.acts import Act, Respond
+from pushkit_cli.apns.facts import Door
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType, topic_for
 from pushkit_cli.apns.token import mint
@@ -37,6 +38,7 @@ from tests.law import BODY, BUNDLE, KEY_ID, TEAM, KeyPair, new_key, request
 
 PATIENCE_S = 5.0
 SANDBOX = Environment.SANDBOX
+DOOR = Door(environment=SANDBOX)
 KEYS = new_key()
 
 

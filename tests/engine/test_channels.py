@@ -1,16 +1,21 @@
 """Channels over the wire: made, shown, sent to, listed, deleted, kept between two listeners."""
 
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pushkit_cli.apns import channels, message
 from pushkit_cli.apns.channels import Answer, Broadcast, read_answer
 from pushkit_cli.apns.facts import Storage
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.token import mint
+from pushkit_cli.engine import doors
 from pushkit_cli.engine.listener import Options, Running, running
+from pushkit_cli.errors import PortError
 from pushkit_cli.net.rest import ask
 from pushkit_cli.net.sender import Endpoint
 from pushkit_cli.net.tls import client_context
@@ -40,6 +45,46 @@ def made(up: Running, storage: Storage = Storage.NONE) -> str:
     assert answer.reply.status == 201
     assert answer.channel_id is not None
     return answer.channel_id
+
+
+def test_channels_are_managed_at_doors_of_their_own(listener: Running) -> None:
+    endpoints = listener.ready["endpoints"]
+    assert list(endpoints) == ["sandbox", "production", "manage_sandbox", "manage_production"]
+    assert len(set(endpoints.values())) == 4
+    made_there = asked(
+        listener.ready,
+        channels.to_create(APP, Storage.NONE, authority=HOST),
+        of="manage_production",
+    ).channel_id
+    assert made_there is not None
+    listing = channels.to_list(APP, authority=HOST)
+    found = {name: asked(listener.ready, listing, of=name).channel_ids for name in endpoints}
+    assert found["production"] == found["manage_production"] == (made_there,)
+    assert found["sandbox"] == found["manage_sandbox"] == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ((2197, 2198, None, None), [2197, 2198, 2195, 2196]),
+        ((0, 0, None, None), [0, 0, 0, 0]),
+        ((2197, 0, None, None), [2197, 0, 2195, 0]),
+        ((3000, 2198, None, None), [3000, 2198, 0, 2196]),
+        ((2197, 2198, 0, 4000), [2197, 2198, 0, 4000]),
+    ],
+)
+def test_management_has_apples_ports_beside_the_usual_ones(
+    said: tuple[int, int, int | None, int | None], found: list[int]
+) -> None:
+    assert list(doors.ports(*said).values()) == found
+
+
+def test_a_door_that_is_taken_opens_none(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        options = Options(home=home, port=0, production_port=0, manage_production_port=port)
+        with pytest.raises(PortError, match=str(port)), running(options, lambda _: None):
+            pass
 
 
 def test_a_channel_lives_as_long_as_it_is_not_deleted(home: Path, told: Told) -> None:

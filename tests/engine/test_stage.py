@@ -13,8 +13,8 @@ from pushkit_cli.emulator.moves import Register
 from pushkit_cli.emulator.state import App, Handling
 from pushkit_cli.errors import StoreError
 from tests.engine.scene import (
+    DOOR,
     RUNNING,
-    SANDBOX,
     Scene,
     full_disk,
     handling,
@@ -97,7 +97,7 @@ def test_nobody_is_answered_who_has_gone(scene: Scene) -> None:
     def ask(it: Scene) -> None:
         it.stage.disconnected(1)
         it.stage.requested(1, 1, it.push())
-        it.stage.connected(2, SANDBOX)
+        it.stage.connected(2, DOOR)
         it.stage.requested(2, 1, it.push())
 
     play(scene, ask, lambda it: bool(it.acts))
@@ -172,7 +172,7 @@ def test_the_deadline_kills_an_app_that_does_not_return(home: Path, left: float)
     with opened(home) as scene:
         keep(scene.home, RUNNING, handling(at))
     with opened(home) as scene:
-        play(scene, lambda it: it.stage.connected(1, SANDBOX), lambda it: bool(it.told))
+        play(scene, lambda it: it.stage.connected(1, DOOR), lambda it: bool(it.told))
         assert time.time() >= at
         (event,) = journal(home)
         assert (event["event"], event["reason"]) == ("terminated", "0xBAADCA11")
@@ -190,7 +190,7 @@ def test_each_deadline_comes_at_its_own_time(home: Path) -> None:
     with opened(home) as scene:
         first: list[float] = []
         scene.on_tell = lambda: first.append(time.time())
-        play(scene, lambda it: it.stage.connected(1, SANDBOX), lambda it: len(it.told) == 2)
+        play(scene, lambda it: it.stage.connected(1, DOOR), lambda it: len(it.told) == 2)
         assert first[0] >= now + 0.02
         assert scene.stage.world.deadline() in (None, now + 0.08)
 
@@ -202,7 +202,7 @@ def test_an_app_without_a_duty_has_no_deadline(home: Path) -> None:
     with opened(home) as scene:
 
         async def body() -> None:
-            scene.stage.connected(1, SANDBOX)
+            scene.stage.connected(1, DOOR)
             await scene.until(lambda it: it.log == ["flush"])
             await asyncio.sleep(0.02)
 
@@ -227,7 +227,7 @@ def test_a_stage_that_was_stopped_does_nothing_by_itself(home: Path, stopped: bo
         keep(scene.home, handling(time.time() + 60))
 
     async def body() -> None:
-        scene.stage.connected(1, SANDBOX)
+        scene.stage.connected(1, DOOR)
         await scene.until(lambda it: it.log == ["flush"])
         if stopped:
             scene.stage.stop()

@@ -14,7 +14,7 @@ import pytest
 from hpack import Encoder
 
 from pushkit_cli.apns.acts import Respond
-from pushkit_cli.apns.facts import Certificate, Trouble
+from pushkit_cli.apns.facts import Certificate, Door, Trouble
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import MAX_BODY_BYTES, Environment
 from pushkit_cli.engine.local import Trust, ensure_trust
@@ -52,12 +52,10 @@ class House:
         context = server_context(chain=trust.chain_file, key=trust.chain_key_file)
         self.server = Server(self, context, max_streams=1000)
 
-    def connected(
-        self, connection: int, environment: Environment, certificate: Certificate | None
-    ) -> None:
+    def connected(self, connection: int, door: Door, certificate: Certificate | None) -> None:
         self.told.append(("connected", connection))
         self.certificates.append(certificate)
-        self.environments.append(environment)
+        self.environments.append(door.environment)
 
     def disconnected(self, connection: int) -> None:
         self.told.append(("disconnected", connection))
@@ -84,7 +82,7 @@ async def opened(house: House) -> AsyncIterator[House]:
     for environment in Environment:
         sockets = bind(0)
         house.ports[environment] = sockets[0].getsockname()[1]
-        await house.server.start(environment, sockets)
+        await house.server.start(Door(environment=environment), sockets)
     try:
         yield house
     finally:
