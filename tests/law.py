@@ -64,7 +64,7 @@ def new_key(curve: ec.EllipticCurve | None = None) -> KeyPair:
 
 
 def request(
-    token: str = TOKEN, *, body: bytes = BODY, bearer: str | None = "a.b.c", **headers: str
+    token: str = TOKEN, *, body: bytes = BODY, bearer: str | None = "a.b.c", **headers: str | None
 ) -> Request:
     """A VoIP push; `apns_topic="x"` is the header apns-topic."""
     values = {

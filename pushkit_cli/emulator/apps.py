@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from pushkit_cli.apns.payload import Parsed
-from pushkit_cli.apns.push import Environment, Push, PushType
-from pushkit_cli.apns.rules import Accepted
+from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator import app_events
 from pushkit_cli.emulator.busy import Busy
 from pushkit_cli.emulator.moves import (
@@ -24,26 +22,22 @@ from pushkit_cli.emulator.moves import (
     Inject,
     KillApp,
     NewId,
-    SetCondition,
     Started,
     TellApp,
     Tick,
 )
-from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.ringing import Ringing
-from pushkit_cli.emulator.state import DeviceToken, Handling, State
+from pushkit_cli.emulator.state import Handling, State
 from pushkit_cli.phone import calls, device
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.calls import Report
-from pushkit_cli.phone.condition import WORDS, Condition, changed
 from pushkit_cli.phone.device import Receiver
-from pushkit_cli.phone.events import DeviceEvent, Happening
+from pushkit_cli.phone.events import DeviceEvent
 from pushkit_cli.phone.policy import DevicePolicy
 
 QUEUE = 1000
 """Pushes that an app's serial queue holds (ours); one more is dropped, and an event says so."""
 _DAY_S = 86_400
-_FOUND = Push(token="", payload=b"", push_type=PushType.voip)
 
 
 class Apps:
@@ -70,50 +64,37 @@ class Apps:
 
     # A push
 
-    def deliver(
-        self, seen: PushEvent, verdict: Accepted, issued: DeviceToken, now: float, new_id: NewId
-    ) -> Iterator[Effect]:
-        """Hand an accepted push to its device."""
-        of = DeviceEvent(
-            event=Happening.DELIVERED,
-            push_id=seen.id,
-            device=issued.device,
-            app=issued.bundle_id,
-            type=_type_of(verdict.push.push_type, issued),
-            apns_id=seen.apns_id,
-        )
-        read = seen.request.json
-        payload = read.value if isinstance(read, Parsed) else None
-        yield from self._receive(of, verdict.push, payload, issued.environment, now, new_id)
-
     def inject(self, event: Inject, now: float, new_id: NewId) -> Iterator[Effect]:
         """Hand an app a VoIP payload that no push of that type carried; its duty is the same."""
         of = app_events.about_injected(event)
-        yield from self._receive(of, _FOUND, event.payload, event.environment, now, new_id)
+        yield from self.receive(of, event.payload, event.environment, now, new_id)
 
-    def _receive(
+    def receive(
         self,
         of: DeviceEvent,
-        push: Push,
         payload: Any,
         where: Environment,
         now: float,
         new_id: NewId,
+        *,
+        age_s: float = 0.0,
     ) -> Iterator[Effect]:
+        """A device has a push, accepted `age_s` seconds ago; `of` says which and for what app."""
         app = self._state.app_state(of.device, of.app, where)
-        outcome = device.deliver(of, push, payload, self._receiver(app, now))
+        outcome = device.deliver(of, payload, self._receiver(app, now, age_s))
         yield from self._hand(of, outcome, payload, app, now, new_id)
         if outcome.found is not None:
             call = replace(of, type=PushType.voip)
-            yield from self._receive(call, _FOUND, outcome.found, where, now, new_id)
+            yield from self.receive(call, outcome.found, where, now, new_id, age_s=age_s)
 
-    def _receiver(self, app: AppState, now: float) -> Receiver:
+    def _receiver(self, app: AppState, now: float, age_s: float) -> Receiver:
         phone = self._state.device(app.device)
         return Receiver(
             os="" if phone is None else phone.os,
             condition=self._state.condition(app.device),
             app=app,
             day=int(now // _DAY_S),
+            age_s=age_s,
             ringing=self._ringing.of(app, now),
             policy=self._policy,
         )
@@ -239,16 +220,6 @@ class Apps:
             app = self._state.app_state(event.device, event.bundle_id, environment)
             yield from self._ended(of, app, event.reason)
 
-    def set_condition(self, event: SetCondition) -> Iterator[Effect]:
-        """A device is otherwise from now on. Raises ValueError for a word that says nothing."""
-        condition = before = self._state.condition(event.device)
-        for word in event.words:
-            if word not in WORDS:
-                raise ValueError(f"no device is {word}; it may be {', '.join(WORDS)}")
-            condition = changed(condition, word)
-        if condition != before:
-            yield self._state.put(condition)
-
     def _interrupted(self) -> Iterator[Effect]:
         """What the last listener left in the middle is over; no app of it is running any more."""
         for handling in self._state.all_of(Handling):
@@ -276,13 +247,10 @@ class Apps:
                 yield self._state.drop(app)
 
     def reset(self, name: str | None) -> Iterator[Effect]:
-        """A device, `None`: every one, is as at its beginning; what runs there ends."""
+        """The apps of a device, `None`: of every one, are as at their beginning; what runs ends."""
         for app in self._state.all_of(AppState):
             if name in (None, app.device):
                 yield from self.forget(app.device, app.bundle_id)
-        for condition in self._state.all_of(Condition):
-            if name in (None, condition.device):
-                yield self._state.drop(condition)
 
     def ringing(self, name: str, now: float) -> list[tuple[AppState, str, float]]:
         """The calls that ring on a device: whose, its id, and when it was reported."""
@@ -347,8 +315,3 @@ class Apps:
             yield self._busy.done(other)
             yield KillApp(handling=other.id)
             yield Emit(event=app_events.died_with_it(other))
-
-
-def _type_of(sent: PushType | str | None, issued: DeviceToken) -> PushType:
-    """Without apns-push-type the token's own type says what the device makes of it."""
-    return sent if isinstance(sent, PushType) else issued.type

@@ -9,6 +9,7 @@ from pushkit_cli.apns.push import Environment, PushType, topic_for
 from pushkit_cli.emulator.channel_records import Channel, ChannelIndex
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.condition import Condition, Lock
+from pushkit_cli.phone.storage import Stored
 
 Row = Mapping[str, Any]
 """A record as JSON-able values."""
@@ -91,6 +92,11 @@ class DeviceToken:
         return f"token/{self.token}"
 
     @property
+    def is_live(self) -> bool:
+        """Whether pushes to it are accepted."""
+        return self.state is TokenState.LIVE
+
+    @property
     def topic(self) -> str:
         """The topic the token was issued for."""
         return topic_for(self.bundle_id, self.type)
@@ -129,7 +135,9 @@ class Handling:
 
 _R = TypeVar("_R", bound="Record")
 
-Record = App | SigningKey | Device | DeviceToken | Condition | AppState | Handling | Channel
+Record = (
+    App | SigningKey | Device | DeviceToken | Condition | AppState | Handling | Stored | Channel
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +157,8 @@ _KINDS: Mapping[str, type[Record]] = {
     "app-state": AppState,
     "handling": Handling,
     "channel": Channel,
+    "stored": Stored,
+    "attempt": Stored,
 }
 _TYPED: Mapping[str, Callable[[Any], Any]] = {
     "type": PushType,

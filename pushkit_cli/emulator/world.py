@@ -20,6 +20,7 @@ from pushkit_cli.apns.rules import Accepted, Refused, Verdict
 from pushkit_cli.emulator import faults, setting_up, tokens
 from pushkit_cli.emulator.apps import Apps
 from pushkit_cli.emulator.channels import Channels
+from pushkit_cli.emulator.courier import Courier
 from pushkit_cli.emulator.gateway import Gateway
 from pushkit_cli.emulator.link import Link
 from pushkit_cli.emulator.moves import (
@@ -87,6 +88,7 @@ class World:
         self._apps = Apps(self.state, self.devices)
         self._channels = Channels(self.state)
         self.faults = faults.Faults(seed)
+        self._courier = Courier(self.state, self._apps, self.devices)
 
     def step(self, event: Input, now: float, new_id: NewId) -> tuple[Effect, ...]:
         """Take one input at a time `now` (Unix seconds) and say everything that follows from it.
@@ -107,13 +109,15 @@ class World:
                 return ()
             case (
                 AppReported() | AppReturned() | AppCrashed() | AppNoted() | AppDesires()
-                | AppEnded() | Tick() | Started()
+                | AppEnded() | Started()
             ):  # fmt: skip
                 return tuple(self._apps.step(event, now))
+            case Tick():
+                return (*self._apps.step(event, now), *self._courier.overdue(now))
             case Inject():
                 return tuple(self._apps.inject(event, now, new_id))
             case SetCondition() | EndCall() | Kill() | Reset():
-                return tuple(self._device(event))
+                return tuple(self._device(event, now, new_id))
             case EndToken() | RotateToken() | Uninstall() | Reinstall():
                 return tuple(self._tokens(event, now))
             case Knocked() | SetFaults() | ClearFaults():
@@ -124,6 +128,7 @@ class World:
         """Be again what the world was: orders that came together failed together."""
         self.state.restore(records)
         self._apps.reload()
+        self._courier.reload()
 
     def ringing(self, device: str, now: float) -> list[tuple[AppState, str, float]]:
         """The calls that ring on a device: whose, its id, and when it was reported."""
@@ -131,7 +136,8 @@ class World:
 
     def deadline(self) -> float | None:
         """When to send Tick, in Unix seconds."""
-        return self._apps.deadline()
+        found = (self._apps.deadline(), self._courier.deadline())
+        return min((one for one in found if one is not None), default=None)
 
     @property
     def is_busy(self) -> bool:
@@ -180,7 +186,7 @@ class World:
         yield from follows
         if isinstance(verdict, Accepted) and issued is not None:
             # the rules accept no token that nobody was issued
-            yield from self._apps.deliver(seen, verdict, issued, now, new_id)
+            yield from self._courier.take(seen, verdict, issued, now, new_id)
 
     def _describe(
         self, event: Requested, verdict: Verdict, knowledge: Knowledge, new_id: NewId
@@ -214,18 +220,21 @@ class World:
             hint=hint(word, request, environment=knowledge.environment, device=knowledge.device),
         )
 
-    def _device(self, event: SetCondition | EndCall | Kill | Reset) -> Iterator[Effect]:
+    def _device(
+        self, event: SetCondition | EndCall | Kill | Reset, now: float, new_id: NewId
+    ) -> Iterator[Effect]:
         if event.device is not None and self.state.device(event.device) is None:
             raise ValueError(f"no emulated device is called {event.device}")
         match event:
             case SetCondition():
-                yield from self._apps.set_condition(event)
+                yield from self._courier.set_condition(event, now, new_id)
             case EndCall():
                 yield from self._apps.end_call(event)
             case Kill(device=device, bundle_id=bundle_id):
                 yield from self._apps.stop(device, bundle_id)
             case Reset(device=device):
                 yield from self._apps.reset(device)
+                yield from self._courier.reset(device)
 
     def _misbehave(self, event: Knocked | SetFaults | ClearFaults, now: float) -> Iterator[Effect]:
         match event:
@@ -241,6 +250,8 @@ class World:
 
     def _set_up(self, event: Register | Revoke | Install | SetToken) -> Iterator[Effect]:
         yield from self._change(setting_up.changes(event, self.state, seed=self._seed))
+        if isinstance(event, SetToken):
+            yield from self._courier.sweep(event.device)
 
     def _tokens(
         self, event: EndToken | RotateToken | Uninstall | Reinstall, now: float
@@ -251,6 +262,7 @@ class World:
             yield Emit(event=one)
             if isinstance(event, EndToken | RotateToken):
                 yield _told(event, one)
+        yield from self._courier.sweep(event.device)
         if isinstance(event, Uninstall | Reinstall):
             yield from self._apps.forget(event.device, event.bundle_id)
 

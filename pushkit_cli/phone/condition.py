@@ -18,11 +18,14 @@ class Lock(StrEnum):
 class Condition:
     """The state of one device. `foreground` is that of the app under test, whichever it is.
 
+    Offline it is out of APNs's reach; saving power it takes nothing that is not urgent.
     `in_call`: the app has an active call, as the call service sees it. `on_face`: the app's
     complication is on the current watch face.
     """
 
     device: str
+    online: bool = True
+    power_saving: bool = False
     lock: Lock = Lock.UNLOCKED
     foreground: bool = False
     in_call: bool = False
@@ -36,6 +39,10 @@ class Condition:
 
 
 WORDS: Mapping[str, Mapping[str, Any]] = {
+    "online": {"online": True},
+    "offline": {"online": False},
+    "full-power": {"power_saving": False},
+    "power-saving": {"power_saving": True},
     "unlocked": {"lock": Lock.UNLOCKED},
     "locked": {"lock": Lock.LOCKED},
     "before-first-unlock": {"lock": Lock.BEFORE_FIRST_UNLOCK},

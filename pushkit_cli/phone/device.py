@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pushkit_cli.apns.facts import Basis
-from pushkit_cli.apns.push import Push, PushType
+from pushkit_cli.apns.push import PushType
 from pushkit_cli.phone import availability, calls, extension
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.condition import Condition, Lock
@@ -49,13 +49,12 @@ class Delivery:
     found: dict[str, Any] | None = None
 
 
-def deliver(of: DeviceEvent, push: Push, payload: Any, to: Receiver) -> Delivery:
-    """Hand one push to a device; `of` names the push, the device and the app."""
-    kind = push.push_type if isinstance(push.push_type, PushType) else of.type
-    if not to.app.desires(kind):
+def deliver(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
+    """Hand one push to a device; `of` names the push, its type, the device and the app."""
+    if not to.app.desires(of.type):
         return Delivery(events=(_not_registered(of),), app=to.app)
     delivered = replace(of, event=Happening.DELIVERED)
-    return _KINDS.get(kind, _shown)(delivered, payload, to)
+    return _KINDS.get(of.type, _shown)(delivered, payload, to)
 
 
 def _voip(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:

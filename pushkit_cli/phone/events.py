@@ -10,7 +10,10 @@ from pushkit_cli.apns.push import PushType
 class Happening(StrEnum):
     """The names of device events; scripts rely on them."""
 
+    STORED = "stored"
+    OVERWRITTEN = "overwritten"
     DELIVERED = "delivered"
+    DEFERRED = "deferred"
     LAUNCHED = "launched"
     CALL_REPORTED = "call-reported"
     CALL_REFUSED = "call-refused"

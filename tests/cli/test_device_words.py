@@ -38,15 +38,15 @@ def state(name: str = "iphone") -> dict[str, Any]:
     return dict(found)
 
 
-BEGINNING = ["unlocked", "background", "idle", "no-dnd", "on-face"]
+BEGINNING = ["online", "full-power", "unlocked", "background", "idle", "no-dnd", "on-face"]
 
 
 def test_a_device_is_what_it_was_said_to_be(place: Running | None) -> None:
     assert shown()["condition"] == BEGINNING
     said = prepared("device", "set", "iphone", "dnd", "locked", "in-call")
-    assert said == "iphone  locked, background, in-call, dnd, on-face\n"
+    assert said == "iphone  online, full-power, locked, background, in-call, dnd, on-face\n"
     prepared("device", "set", "iphone", "foreground", "before-first-unlock")
-    now = ["before-first-unlock", "foreground", "in-call", "dnd", "on-face"]
+    now = ["online", "full-power", "before-first-unlock", "foreground", "in-call", "dnd", "on-face"]
     assert shown()["condition"] == now
     assert shown("watch")["condition"] == BEGINNING
     tokens = shown()["tokens"]

@@ -1,6 +1,6 @@
 """A phone on a stage, played push by push; and the rows of tables that say what happens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pushkit_cli.apns.push import PushType
@@ -8,44 +8,52 @@ from pushkit_cli.emulator.moves import (
     AppDesires,
     AppEnded,
     AppReturned,
+    CallApp,
+    Connected,
+    Effect,
     Inject,
     Input,
     SetCondition,
+    Started,
     Tick,
 )
 from pushkit_cli.phone.calls import Report
-from tests.emulator.stage import SANDBOX, Stage, called, happened, names
+from tests.emulator.stage import SANDBOX, Stage, happened, names
 from tests.law import BUNDLE, NOW
 
 
 class Play:
     """A stage and what happened on it so far."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, restarts: bool = False) -> None:
         self.stage = stage
+        self.restarts = restarts
+        """Before every step the listener is killed; the next one has the disk alone."""
         self.calls: list[str] = []
         self.said: list[str] = []
         self.reasons: list[str | None] = []
         self.must_report: list[bool | None] = []
 
-    def push(self, kind: str = "voip", body: bytes | None = None, *, after: float = 0) -> "Play":
+    def push(
+        self,
+        kind: str = "voip",
+        body: bytes | None = None,
+        *,
+        after: float = 0,
+        headers: Mapping[str, str | None] | None = None,
+    ) -> "Play":
         body = body or f'{{"callUUID":"c{len(self.calls)}"}}'.encode()
         hour = (self.stage.now + after - NOW) // 3000 * 3000  # a provider token lasts for one
         bearer = self.stage.bearer(issued_at=NOW - 60 + hour)
-        asked = self.stage.request(kind, body=body, authorization=f"bearer {bearer}")
-        effects = self.stage.send(asked, after=after)
-        self._keep(effects)
-        try:
-            call = called(effects)
-        except ValueError:
-            return self
-        self.calls.append(call.handling)
-        self.must_report.append(call.must_report)
-        return self
+        asked = self.stage.request(
+            kind, body=body, authorization=f"bearer {bearer}", **headers or {}
+        )
+        self._restart()
+        return self._keep(self.stage.send(asked, after=after))
 
     def do(self, event: Input, *, after: float = 0) -> "Play":
-        self._keep(self.stage.step(event, after=after))
-        return self
+        self._restart()
+        return self._keep(self.stage.step(event, after=after))
 
     def reports(self, **report: object) -> "Play":
         told = Report(**report)  # type: ignore[arg-type]
@@ -69,18 +77,25 @@ class Play:
     def finds(self, payload: object) -> "Play":
         """A service extension finds a call in a message."""
         at = {"device": "iphone", "bundle_id": BUNDLE, "environment": SANDBOX}
-        effects = self.stage.step(Inject(payload=payload, **at))  # type: ignore[arg-type]
-        self._keep(effects)
-        self.calls.append(called(effects).handling)
-        self.must_report.append(called(effects).must_report)
+        return self.do(Inject(payload=payload, **at))  # type: ignore[arg-type]
+
+    def is_so(self, *words: str, device: str = "iphone", after: float = 0) -> "Play":
+        return self.do(SetCondition(device=device, words=words), after=after)
+
+    def _restart(self) -> None:
+        if self.restarts:
+            self.stage.world = self.stage.rebuilt()
+            self.stage.step(Connected(connection=1, environment=SANDBOX))
+            self._keep(self.stage.step(Started()))
+
+    def _keep(self, effects: Iterable[Effect]) -> "Play":
+        effects = [*effects]
+        self.said += names(effects)
+        self.reasons += [one.reason for one in happened(effects)]
+        calls = [effect for effect in effects if isinstance(effect, CallApp)]
+        self.calls += [call.handling for call in calls]
+        self.must_report += [call.must_report for call in calls]
         return self
-
-    def is_so(self, *words: str, device: str = "iphone") -> "Play":
-        return self.do(SetCondition(device=device, words=words))
-
-    def _keep(self, effects: object) -> None:
-        self.said += names(effects)  # type: ignore[arg-type]
-        self.reasons += [one.reason for one in happened(effects)]  # type: ignore[arg-type]
 
 
 WOKEN = ["launched", "delivered"]

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pushkit_cli.apns.acts import Act, Respond
 from pushkit_cli.apns.facts import Policy
 from pushkit_cli.apns.message import Request, Response
-from pushkit_cli.apns.push import Environment, PushType, topic_for
+from pushkit_cli.apns.push import Environment, PushType, token_type, topic_for
 from pushkit_cli.apns.token import mint
 from pushkit_cli.emulator.moves import (
     CallApp,
@@ -109,16 +109,21 @@ class Stage:
         return found[0]
 
     def request(
-        self, kind: str = "voip", *, token: str | None = None, body: bytes = BODY, **headers: str
+        self,
+        kind: str = "voip",
+        *,
+        token: str | None = None,
+        body: bytes = BODY,
+        **headers: str | None,
     ) -> Request:
         """A push of a type to the iPhone, or to whoever has the token."""
         device = "watch" if kind == "complication" else "iphone"
-        values: dict[str, str] = {
+        values: dict[str, str | None] = {
             "apns_topic": topic_for(BUNDLE, PushType(kind)),
             "apns_push_type": kind,
             **headers,
         }
-        to = self.token(kind, device=device) if token is None else token
+        to = self.token(token_type(PushType(kind)), device=device) if token is None else token
         return request(to, body=body, bearer=self.bearer(), **values)
 
     def send(

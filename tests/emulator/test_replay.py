@@ -23,14 +23,17 @@ from pushkit_cli.emulator.moves import (
     Inject,
     Input,
     Install,
+    Kill,
     KillApp,
     Perform,
     Put,
     Register,
     Reinstall,
     Requested,
+    Reset,
     Revoke,
     RotateToken,
+    SetCondition,
     SetToken,
     Started,
     Tick,
@@ -49,6 +52,8 @@ from pushkit_cli.emulator.state import (
 from pushkit_cli.emulator.world import World
 from pushkit_cli.phone.app_state import PUSHKIT_TYPES, AppState
 from pushkit_cli.phone.calls import Report
+from pushkit_cli.phone.condition import WORDS
+from pushkit_cli.phone.policy import DevicePolicy, Slot
 from pushkit_cli.phone.registry import PLATFORMS
 from tests.emulator.stage import Stage
 from tests.law import BODY, BUNDLE, KEY_ID, NOW, OTHER_TEAM, TEAM, TOKEN, UUID, KeyPair, sized
@@ -57,7 +62,7 @@ APPS = (BUNDLE, "com.example.second", "com.example.unknown")
 CERTIFICATE = Certificate(
     topics=(BUNDLE, f"{BUNDLE}.voip"), environments=frozenset({Environment.SANDBOX}), uid=BUNDLE
 )
-ORDERS = EndToken | RotateToken | Uninstall | Reinstall
+ORDERS = EndToken | RotateToken | Uninstall | Reinstall | SetCondition | Kill | Reset
 DEVICES = ("iphone", "watch", "ipad", "nobody")
 BODIES = (
     BODY, b"{}", b"", b"[", b"[]", b"\xff", sized(5121),
@@ -83,8 +88,9 @@ class Chance:
     def next(self) -> Input:
         makers = (
             self.push, self.returned, self.tick, self.connection, self.set_up, Started, self.said,
+            self.device,
         )  # fmt: skip
-        (make,) = self.random.choices(makers, (9, 6, 4, 2, 2, 1, 2))
+        (make,) = self.random.choices(makers, (9, 6, 4, 2, 2, 1, 2, 3))
         return make()
 
     def push(self) -> Input:
@@ -94,10 +100,13 @@ class Chance:
         called = [t for t in live if t.type in (PushType.voip, PushType.complication)]
         token = pick(called if called and self.random.random() < 0.7 else [*tokens])
         asked = self.stage.request(token=token.token, body=self.body())
+        expires = pick([0, int(self.stage.now) + pick([-1, 2, 600, 90_000])])
         said = {
             b"apns-topic": token.topic.encode(),
             b"apns-push-type": token.type.encode(),
             b"authorization": f"bearer {self.bearer()}".encode(),
+            b"apns-priority": pick([b"10", b"5", b"1"]),
+            b"apns-expiration": str(expires).encode(),
         }
         headers = [(name, said.get(name, value)) for name, value in asked.headers]
         if self.random.random() < 0.3:
@@ -133,6 +142,17 @@ class Chance:
             Inject(device=device, bundle_id=app, environment=where, payload={"uuid": "x"}),
         ]
         return self.random.choice(choices)
+
+    def device(self) -> Input:
+        """How a device is, and what its user does."""
+        name, pick = self.random.choice([*DEVICES[:3] * 4, DEVICES[3]]), self.random.choice
+        words = tuple(pick([*WORDS]) for _ in range(self.random.randint(1, 3)))
+        waits = SetCondition(device=name, words=(pick(["offline"] * 3 + ["online"]),))
+        choices: list[Input] = [
+            waits, waits, waits, SetCondition(device=name, words=words),
+            Kill(device=name, bundle_id=BUNDLE), Reset(device=name if len(words) > 1 else None),
+        ]  # fmt: skip
+        return pick(choices)
 
     def tick(self) -> Input:
         deadline = self.stage.world.deadline()
@@ -242,7 +262,9 @@ def test_a_world_rebuilt_from_its_puts_is_its_equal_after_every_step(
     keys: KeyPair, seed: int
 ) -> None:
     random = Random(seed)
-    stage = Stage(keys, policy=Policy(new_tokens=random.choice([1, 2, 9]))).set_up()
+    devices = DevicePolicy(slot=random.choice([*Slot]), store_chaos=random.choice([None, 7]))
+    policy = Policy(new_tokens=random.choice([1, 2, 9]))
+    stage = Stage(keys, policy=policy, devices=devices).set_up()
     chance = Chance(stage, random)
     for _ in range(200):
         play(stage, chance)
@@ -251,15 +273,17 @@ def test_a_world_rebuilt_from_its_puts_is_its_equal_after_every_step(
 
 
 def test_chance_meets_every_input_and_every_effect(keys: KeyPair) -> None:
-    stage = Stage(keys, policy=Policy(new_tokens=9)).set_up()
-    chance = Chance(stage, Random(2))
+    devices = DevicePolicy(slot=Slot.BUNDLE)
+    stage = Stage(keys, policy=Policy(new_tokens=9), devices=devices).set_up()
+    chance = Chance(stage, Random(3))
     seen = set[str]().union(*(play(stage, chance) for _ in range(1500)))
     assert seen >= {
         "Requested", "Connected", "Disconnected", "AppReturned", "Started", "Register", "Install",
         "SetToken", "Revoke", "EndToken", "RotateToken", "Uninstall", "Reinstall", "Tick", "Put",
         "Perform", "Emit", "CallApp", "KillApp",
         "push", "launched", "delivered", "call-reported", "terminated", "warning",
-        "token-updated", "token-invalidated",
+        "token-updated", "token-invalidated", "stored", "overwritten", "deferred", "discarded",
+        "SetCondition", "Kill", "Reset",
     }  # fmt: skip
 
 

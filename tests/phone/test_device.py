@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pushkit_cli.apns.push import Environment, Push, PushType
+from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.condition import Condition
 from pushkit_cli.phone.device import Delivery, Receiver, deliver
 from pushkit_cli.phone.events import DeviceEvent, Happening
-from tests.law import BUNDLE, TOKEN, UUID
+from tests.law import BUNDLE, UUID
 
 BODIES: dict[str, Any] = {
     "voip": {"callUUID": "c1"},
@@ -41,11 +41,8 @@ def receiver(*, os: str = "26.4", running: bool = False, **more: Any) -> Receive
     return replace(fresh, **more)
 
 
-def given_to(
-    kind: PushType, payload: Any, *, said: PushType | None = None, running: bool = False
-) -> Delivery:
-    push = Push(token=TOKEN, payload=b"", push_type=said)
-    return deliver(event(kind), push, payload, receiver(running=running))
+def given_to(kind: PushType, payload: Any, *, running: bool = False) -> Delivery:
+    return deliver(event(kind), payload, receiver(running=running))
 
 
 def happenings(delivery: Delivery) -> list[str]:
@@ -76,16 +73,9 @@ def test_each_type_has_its_own_outcome(
     kind: str, running: bool, happens: list[str], calls_app: bool, kill_after_s: float | None
 ) -> None:
     push_type = PushType(kind)
-    outcome = given_to(push_type, BODIES.get(kind, {}), said=push_type, running=running)
+    outcome = given_to(push_type, BODIES.get(kind, {}), running=running)
     assert happenings(outcome) == happens
     assert (outcome.calls_app, outcome.kill_after_s) == (calls_app, kill_after_s)
-    # Without apns-push-type the token's own type decides.
-    assert given_to(push_type, BODIES.get(kind, {}), running=running) == outcome
-
-
-def test_the_type_that_was_said_outweighs_the_tokens() -> None:
-    silent = given_to(PushType.alert, BODIES["alert"], said=PushType.background)
-    assert happenings(silent) == ["launched", "delivered"]
 
 
 def test_every_event_names_the_push_the_device_and_the_app() -> None:
