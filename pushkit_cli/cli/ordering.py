@@ -46,6 +46,7 @@ def order_from(options: Mapping[str, Any]) -> Order:
     return Order(
         push_type=push_type,
         to=options["to"],
+        channel=options["channel"],
         app=app,
         env=None if options["env"] is None else Target(options["env"]),
         words=_words(options, base),

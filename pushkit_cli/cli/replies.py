@@ -77,6 +77,8 @@ def reply_line(result: "Result", terminal: "Terminal", *, with_id: bool = True) 
         words.append(" ".join(answer))
     if with_id and reply.apns_id is not None:
         words.append(f"apns-id {terminal.show(reply.apns_id)}")
+    elif with_id and reply.apns_request_id is not None:
+        words.append(f"apns-request-id {terminal.show(reply.apns_request_id)}")
     if result.elapsed_ms is not None:
         words.append(f"{result.elapsed_ms:.0f} ms")
     return "  ".join(words)
@@ -101,36 +103,36 @@ def finding_lines(shot: "Shot", terminal: "Terminal") -> Iterator[str]:
 
 
 def who(shot: "Shot", terminal: "Terminal") -> str:
-    """A device by its name, another token by its ends."""
-    name = shot.recipient.name
-    if name is not None:
-        return terminal.show(name)
-    return short_token(shot.recipient.token, ascii_only=terminal.ascii_only)
+    """A device by its name, another token by its ends, a channel by its id."""
+    aim = shot.aim
+    if aim.channel is not None:
+        return f"channel {terminal.show(aim.channel, limit=40)}"
+    if aim.device is not None:
+        return terminal.show(aim.device)
+    return short_token(aim.token or "", ascii_only=terminal.ascii_only)
 
 
 def kind_of(shot: "Shot") -> str:
     """The push type as it is sent."""
-    return str(shot.push.push_type or "-")
+    return str(shot.push_type or "-")
 
 
 def reply_object(result: "Result", plan: "Plan", *, line: int, run: "Run") -> dict[str, Any]:
     """The `reply` object of the contract; `line` is the push's place in this command."""
     shot, reply = result.shot, result.reply
-    token = shot.recipient.token
     return {
         "v": 1,
         "event": "reply",
         "seq": line,
         "at": run.at,
-        "id": reply.apns_id,
+        "id": reply.apns_id or reply.apns_request_id,
         "line": line,
-        "app": shot.recipient.app or plan.app,
-        "topic": shot.push.topic,
+        "app": shot.aim.app,
+        "topic": shot.aim.topic,
         "type": kind_of(shot),
-        "device": shot.recipient.name,
-        "token": token if shot.recipient.is_emulated else short_token(token, ascii_only=True),
-        "token_fp": fingerprint(token),
-        "channel": None,
+        "device": shot.aim.device,
+        **_token(shot),
+        "channel": shot.aim.channel,
         "environment": str(plan.where.target),
         "endpoint": str(plan.where.endpoint),
         "key_id": plan.signer.key_id,
@@ -143,13 +145,22 @@ def reply_object(result: "Result", plan: "Plan", *, line: int, run: "Run") -> di
         "apns_unique_id": reply.apns_unique_id,
         "apns_request_id": reply.apns_request_id,
         "unregistered_at_ms": reply.unregistered_at_ms,
-        "size_bytes": len(shot.push.payload),
+        "size_bytes": len(shot.request.body),
         "attempts": result.attempts,
         "elapsed_ms": None if result.elapsed_ms is None else round(result.elapsed_ms, 1),
         "detail": reply.detail,
         "lint": [finding_object(finding) for finding in shot.findings],
         "hint": result.hint,
     }
+
+
+def _token(shot: "Shot") -> dict[str, str | None]:
+    """A device token as results show it; a broadcast has none."""
+    token = shot.aim.token
+    if token is None:
+        return {"token": None, "token_fp": None}
+    shown = token if shot.aim.is_emulated else short_token(token, ascii_only=True)
+    return {"token": shown, "token_fp": fingerprint(token)}
 
 
 def finding_object(finding: "Finding") -> dict[str, Any]:
@@ -197,24 +208,25 @@ def request_lines(shot: "Shot", plan: "Plan", terminal: "Terminal") -> Iterator[
         if name == b":path":
             key_id = terminal.show(plan.signer.key_id)
             yield f"authorization: bearer (a provider token of key {key_id})"
-    yield f"body, {len(shot.push.payload)} bytes: {terminal.show(shot.push.payload, limit=5120)}"
+    body = shot.request.body
+    yield f"body, {len(body)} bytes: {terminal.show(body, limit=5120)}"
 
 
 def request_object(shot: "Shot", plan: "Plan") -> dict[str, Any]:
     """The request of a dry run as an object."""
-    token = shot.recipient.token
     return {
         "v": 1,
         "event": "request",
         "endpoint": str(plan.where.endpoint),
         "environment": str(plan.where.target),
         "key_id": plan.signer.key_id,
-        "device": shot.recipient.name,
-        "token_fp": fingerprint(token),
+        "device": shot.aim.device,
+        "token_fp": _token(shot)["token_fp"],
+        "channel": shot.aim.channel,
         "headers": {
             name.decode("latin-1"): value.decode("latin-1") for name, value in shot.request.headers
         },
-        "body": shot.push.payload.decode("utf-8", "replace"),
-        "size_bytes": len(shot.push.payload),
+        "body": shot.request.body.decode("utf-8", "replace"),
+        "size_bytes": len(shot.request.body),
         "lint": [finding_object(finding) for finding in shot.findings],
     }

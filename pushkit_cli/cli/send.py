@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     metavar="NAME|TOKEN",
     help="A device's name, or a token in hex or base64; more than once for several.",
 )
+@click.option(
+    "--channel",
+    type=PLAIN,
+    metavar="ID",
+    help="Broadcast to whoever subscribed to a channel: pushkit channel create prints its id.",
+)
 @click.option("--app", metavar="BUNDLE_ID", help="The app, where the target does not tell.")
 @click.option(
     "--env",
@@ -106,9 +112,11 @@ def command(
     by looking at the request is held back by lint (exit 3) before anything is sent.
     """
     from pushkit_cli.cli.ordering import order_from
-    from pushkit_cli.engine.planning import plan
+    from pushkit_cli.engine import broadcasting, planning
 
-    planned = plan(order_from(options), terminal.setting())
+    order = order_from(options)
+    resolve = planning.plan if order.channel is None else broadcasting.plan
+    planned = resolve(order, terminal.setting())
     terminal.say(replies.heading(planned, terminal))
     for line in replies.detail_lines(planned, terminal):
         terminal.detail(line)

@@ -24,7 +24,7 @@ def pipeline(shot: Shot, plan: Plan) -> str:
             path = text
         elif not name.startswith(b":"):
             words += ["-H", f"{name.decode('ascii')}: {text}"]
-    words += ["--data-raw", shot.push.payload.decode("utf-8", "replace")]
+    words += ["--data-raw", shot.request.body.decode("utf-8", "replace")]
     words.append(f"{plan.where.endpoint}{path}")
     sending = " ".join(shlex.quote(word) for word in words)
     if files is not None:

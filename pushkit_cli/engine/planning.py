@@ -1,12 +1,15 @@
 """What the command line says about a `send`, resolved and linted. Nothing has left the process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pushkit_cli.apns import compose, message
 from pushkit_cli.apns.compose import Words
 from pushkit_cli.apns.facts import Knowledge, Need
+from pushkit_cli.apns.hints import hint
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import PUSH_TYPES, Push, PushType, TypeRow, known_type, topic_for
 from pushkit_cli.apns.rules import Finding, lint
@@ -29,6 +32,7 @@ class Order(Way):
 
     push_type: str | None = None
     to: tuple[str, ...] = ()
+    channel: str | None = None
     app: str | None = None
     env: Target | None = None
     words: Words = field(default_factory=Words)
@@ -45,13 +49,32 @@ class Order(Way):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
-    """One push, ready to go: for whom, the exact request but its credential, and what lint says."""
+class Aim:
+    """For whom a push is: a device by its token, or whoever subscribed to a channel.
 
-    recipient: Recipient
-    push: Push
+    `device` is its name, where anything is recorded about the token.
+    """
+
+    app: str | None
+    topic: str | None = None
+    device: str | None = None
+    token: str | None = None
+    channel: str | None = None
+    is_emulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One push, ready to go: for whom, the exact request but its credential, and what lint says.
+
+    `remedy` says what to do about a reason to refuse it, `None` for a word nobody knows.
+    """
+
+    aim: Aim
+    push_type: str | None
     request: Request
     findings: tuple[Finding, ...]
+    remedy: Callable[[str | None], str | None]
 
     @property
     def held(self) -> bool:
@@ -75,7 +98,10 @@ class Plan(Passage):
 
 
 def plan(order: Order, setting: Setting) -> Plan:
-    """Resolve an order. Raises the errors of `targets`, `where` and `signing`, and UsageError."""
+    """Resolve an order to devices.
+
+    Raises the errors of `targets`, `where` and `signing`, and UsageError.
+    """
     listener = setting.listener()
     known = targets.known(listener, setting.book)
     target = _target(order, setting, known)
@@ -91,12 +117,26 @@ def plan(order: Order, setting: Setting) -> Plan:
     where = place(
         target, endpoint=order.endpoint, cacert=order.cacert, setting=setting, listener=listener
     )
-    body, sample = _body(order, kind, recipients)
+    emulated = all(recipient.is_emulated for recipient in recipients)
+    body, sample = body_of(order, kind, emulated=emulated)
     app = order.app or recipients[0].app
     way = passage(order, where, app=app, setting=setting, listener=listener)
+    shots = tuple(_shot(order, kind, recipient, body, where) for recipient in recipients)
+    return planned(way, order, setting, shots=shots, sample=sample)
+
+
+def planned(
+    way: Passage,
+    order: Order,
+    setting: Setting,
+    *,
+    shots: tuple[Shot, ...],
+    sample: dict[str, Any] | None,
+) -> Plan:
+    """Everything that was decided, as one value."""
     return Plan(
         **way.parts(),
-        shots=tuple(_shot(order, kind, recipient, body, where) for recipient in recipients),
+        shots=shots,
         sample=sample,
         profile=setting.profile,
         team_ids=frozenset(entry.team_id for entry in setting.book.apps.values()),
@@ -129,13 +169,16 @@ def _target(order: Order, setting: Setting, known: tuple[Known, ...]) -> Target:
     )
 
 
-def _body(
-    order: Order, kind: PushType | None, recipients: tuple[Recipient, ...]
+def body_of(
+    order: Order, kind: PushType | None, *, emulated: bool
 ) -> tuple[bytes, dict[str, Any] | None]:
+    """The body that is sent, and the sample in it where emulated devices are sent nothing else.
+
+    Raises UsageError where there is none.
+    """
     if order.payload is not None:
         return order.payload, None
     words, sample = order.words, None
-    emulated = all(recipient.is_emulated for recipient in recipients)
     if replace(words, data=()).silent and kind is not None and emulated:
         sample = compose.sample(kind, new_id=message.as_uuid(host.new_id()), now=host.now())
         words = replace(words, base=sample)
@@ -182,15 +225,33 @@ def _shot(
         collapse_id=order.collapse_id,
         apns_id=order.apns_id,
     )
-    request = message.to_request(push, authority=where.endpoint.authority, provider_token=None)
-    extra = tuple((name.encode("ascii"), value.encode("utf-8")) for name, value in order.headers)
-    request = replace(request, headers=(*request.headers, *extra))
+    request = with_headers(
+        message.to_request(push, authority=where.endpoint.authority, provider_token=None), order
+    )
     return Shot(
-        recipient=recipient,
-        push=push,
+        aim=Aim(
+            app=recipient.app or app,
+            topic=topic,
+            device=recipient.name,
+            token=recipient.token,
+            is_emulated=recipient.is_emulated,
+        ),
+        push_type=push.push_type,
         request=request,
         findings=findings(request, recipient, where),
+        remedy=partial(
+            hint,
+            request=request,
+            environment=where.target.environment,
+            device=recipient.facts,
+        ),
     )
+
+
+def with_headers(request: Request, order: Order) -> Request:
+    """The request with every `--header` behind its own."""
+    extra = tuple((name.encode("ascii"), value.encode("utf-8")) for name, value in order.headers)
+    return replace(request, headers=(*request.headers, *extra))
 
 
 def expiration_of(order: Order, row: TypeRow | None) -> int | None:

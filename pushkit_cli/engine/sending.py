@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from pushkit_cli.apns.hints import hint
 from pushkit_cli.apns.message import Outcome, Reply
 from pushkit_cli.apns.push import fingerprint
 from pushkit_cli.apns.reasons import Retry, retry_class
@@ -84,16 +83,17 @@ def _remembered(result: Result, ready: Plan, at_ms: int) -> Remembered:
         at_ms=at_ms,
         profile=ready.profile,
         environment=str(ready.where.target),
-        app=shot.recipient.app or ready.app,
-        device=shot.recipient.name,
-        token_fp=fingerprint(shot.push.token),
-        type=str(shot.push.push_type),
-        topic=shot.push.topic,
-        payload=shot.push.payload,
+        app=shot.aim.app,
+        device=shot.aim.device,
+        token_fp=None if shot.aim.token is None else fingerprint(shot.aim.token),
+        type=str(shot.push_type),
+        topic=shot.aim.topic,
+        payload=shot.request.body,
         outcome=str(reply.outcome),
         status=reply.status,
         reason=reply.reason,
-        apns_id=reply.apns_id,
+        apns_id=reply.apns_id or reply.apns_request_id,
+        channel=shot.aim.channel,
     )
 
 
@@ -189,15 +189,10 @@ def _result(shot: Shot, one: Exchange, plan: Plan, attempt: int) -> Result:
     match reply.outcome:
         case Outcome.REFUSED:
             retry = retry_class(reply.status or 0, reply.reason)
-            advice = _swapped(reply, plan) or hint(
-                reply.reason,
-                shot.request,
-                environment=plan.where.target.environment,
-                device=shot.recipient.facts,
-            )
+            advice = _swapped(reply, plan) or shot.remedy(reply.reason)
         case Outcome.UNKNOWN:
             retry = Retry.ON_REQUEST
-            advice = "it may have arrived: sending again may ring the phone twice"
+            advice = f"it may have arrived: sending again may {_again(shot)}"
         case Outcome.UNSENT:
             retry = Retry.NOW
             advice = "nothing was processed: sending again is safe"
@@ -211,6 +206,10 @@ def _result(shot: Shot, one: Exchange, plan: Plan, attempt: int) -> Result:
         attempts=attempt,
         elapsed_ms=one.elapsed_ms,
     )
+
+
+def _again(shot: Shot) -> str:
+    return "ring the phone twice" if shot.aim.channel is None else "reach every subscriber twice"
 
 
 def _swapped(reply: Reply, plan: Plan) -> str | None:

@@ -12,7 +12,7 @@ from pushkit_cli.apns.message import Response
 from pushkit_cli.engine.listener import Running
 from pushkit_cli.engine.waiting import wait_for
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, new_key, p8, p8_file, push_certificate
-from tests.cli.errands import failed
+from tests.cli.errands import failed, prepared
 from tests.cli.hosts import always, connect_proxy, raw_host
 from tests.commands import PUSHKIT, pushkit
 from tests.conftest import Told
@@ -82,6 +82,20 @@ def test_each_target_has_its_pipeline(listener: Running, told: Told) -> None:
     assert script.count("| curl") == 2
     assert _run(script).count("HTTP/2 200") == 2
     assert [one["device"] for one in _pushes(told, 2)] == ["iphone", "watch"]
+
+
+def test_the_pipeline_broadcasts_too(listener: Running, told: Told) -> None:
+    channel = prepared("channel", "create").strip()
+    words = ("--type", "liveactivity", "--event", "update", "--content-state", '{"a":1}',
+        "--channel", channel)  # fmt: skip
+    script = _shown(*words)
+    assert script.count("\n") == 1
+    assert "eyJ" not in script
+    assert "200" in _run(script).splitlines()[0]
+    prepared("send", *words)
+    by_curl, by_us = _pushes(told, 2)
+    for fact in ("path", "channel", "size_bytes", "type", "app", "status"):
+        assert by_curl[fact] == by_us[fact]
 
 
 def test_the_pipeline_uses_the_token_that_is_kept(listener: Running, told: Told) -> None:
