@@ -42,6 +42,9 @@ class _Handler:
         self._host, self._answer = host, answer
         self.server: Server | None = None
 
+    def knocked(self) -> None:
+        """Let everybody in."""
+
     def connected(self, connection: int, door: Door, certificate: Certificate | None) -> None:
         """Nothing to do."""
 

@@ -9,6 +9,7 @@ import click
 from pushkit_cli.apns.push import PushType, known_type
 from pushkit_cli.apns.words import meant, no_push_type
 from pushkit_cli.cli.app_options import app_options, app_under_test, device_policy
+from pushkit_cli.cli.fault_options import fault_options, given_faults
 from pushkit_cli.cli.judged import WithCommand, inside, judged, run_judged
 from pushkit_cli.cli.judged import trial as read_trial
 from pushkit_cli.cli.options import json_option
@@ -108,9 +109,16 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Forget everything at the end (the default with a command), or keep state between runs "
     "(--keep, the default without).",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Tokens follow from it.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Tokens follow from it, and the chance of faults.",
+)
 @switches
 @app_options
+@fault_options
 @click.option("--ready-file", type=_FILE, help="Write the ready object here as well.")
 @click.option("--events", type=_FILE, help="Append every event to this file as NDJSON.")
 @judged
@@ -196,6 +204,7 @@ def _options(words: dict[str, Any], terminal: Terminal, *, inside: bool) -> "Opt
         app=app_under_test(words, terminal.variables),
         device_policy=device_policy(words),
         is_clock_manual=words["clock"] == "manual",
+        faults=given_faults(words),
     )
 
 

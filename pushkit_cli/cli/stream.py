@@ -29,6 +29,8 @@ def lines(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool = False
         yield from _asked(event, terminal)
     elif "count" in event and event["event"] == "warning":
         yield from _of_clients(event, terminal)
+    elif event["event"] == "fault":
+        yield _fault(event, terminal, alone=alone)
     elif alone or event["push_id"] is None:
         yield _alone(event, terminal)
     else:
@@ -62,10 +64,21 @@ def _of_clients(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]
         yield terminal.wrap(told, indent=_INDENT)
 
 
+def _fault(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool) -> str:
+    """What was done on purpose; below its push it stands where the answer would."""
+    below = event["push_id"] is not None and not alone
+    where = f"{_INDENT}<--  " if below else f"{_clock(event)}  "
+    told = f"{where}fault {terminal.show(event['rule'])}: {terminal.show(event['detail'])}"
+    folded = terminal.wrap(told, indent=" " * 15 if below else _INDENT)
+    return folded.replace("fault", terminal.paint("fault", "yellow"), 1)
+
+
 def _asked(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
     """A push, or what else was asked of channels, and its answer."""
     words = [*_of_what(event, terminal), f"[{event['id'][:_ID_DIGITS]}]"]
     yield terminal.wrap(f"{_clock(event)}  -->  {'  '.join(words)}", indent=" " * 15)
+    if event["fault"] is not None:
+        return  # that stands in an event of its own
     if event["reason"] is None:
         accepted = terminal.paint(f"{event['status']} accepted", "green")
         yield f"{_INDENT}<--  {accepted}"

@@ -13,8 +13,9 @@ from typing import Any
 
 from pushkit_cli import __version__
 from pushkit_cli.apns.facts import Door, Policy
+from pushkit_cli.emulator.fault_words import Fault
 from pushkit_cli.emulator.link import FIRST_STREAMS, goodbye
-from pushkit_cli.emulator.moves import Input, Started
+from pushkit_cli.emulator.moves import Input, SetFaults, Started
 from pushkit_cli.emulator.state import App, State
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine import announce, doors, host, local, ready, under_test
@@ -73,6 +74,7 @@ class Options:
     app: UnderTest = field(default_factory=Builtin)
     device_policy: DevicePolicy = field(default_factory=DevicePolicy)
     is_clock_manual: bool = False
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(slots=True)
@@ -156,7 +158,8 @@ def run(
             said=said,
         )
         try:
-            stage.apply([Started(), *_set_up(options, identity, stage.world.state)])
+            furniture_ = _set_up(options, identity, stage.world.state)
+            stage.apply([Started(), *furniture_, SetFaults(faults=options.faults)])
         except ValueError as error:
             raise UsageError(str(error), hint="check --token and --device") from error
         asyncio.run(_serve(options, stage, identity, started, signals=signals, beside=beside))

@@ -22,6 +22,7 @@ from pushkit_cli.emulator.moves import (
     EndApp,
     Input,
     KillApp,
+    Knocked,
     Perform,
     Put,
     Requested,
@@ -85,6 +86,19 @@ class Stage:
 
     # What the server and the app say
 
+    def knocked(self) -> Act | None:
+        """A client opened a TCP connection: what to do to it on purpose, decided at once."""
+        if self.failure is not None:
+            return None
+        at = self.clock.now()
+        effects = self._step([Knocked()], at)
+        try:
+            if effects:
+                self._carry_out(effects, at)
+        except BaseException as error:  # raised again by whoever runs the listener
+            self._fail(error)
+        return next((one.act for one in effects if isinstance(one, Perform)), None)
+
     def connected(
         self, connection: int, door: Door, certificate: Certificate | None = None
     ) -> None:
@@ -141,7 +155,9 @@ class Stage:
         if happened:
             self.grown.set()
         for effect in effects:
-            if isinstance(effect, Perform) and self._wire is not None:
+            if isinstance(effect, Perform) and effect.act.after:
+                self._later(effect, at)
+            elif isinstance(effect, Perform) and self._wire is not None:
                 self._wire.perform(effect.connection, effect.act)
         if self._wire is not None:
             self._wire.flush()
@@ -149,6 +165,14 @@ class Stage:
             self._tell(one)
         for effect in effects:
             self._run_app(effect)
+
+    def _later(self, effect: Perform, at: float) -> None:
+        def act() -> None:
+            if self._wire is not None:
+                self._wire.perform(effect.connection, effect.act)
+                self._wire.flush()
+
+        self.clock.call_at(at + effect.act.after, act)
 
     def change(self, inputs: Iterable[Input]) -> bool:
         """Take what a command orders, in a turn of its own; whether it changed anything.

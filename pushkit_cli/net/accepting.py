@@ -9,10 +9,12 @@ import asyncio.sslproto
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
+from pushkit_cli.apns.acts import Act, Close, FailTls, Stall
 from pushkit_cli.apns.facts import Trouble
-from pushkit_cli.net.tls import trouble_of
+from pushkit_cli.net.tls import refusing_context, trouble_of
 
 MAX_CONNECTIONS = 900
 """Of the 1,024 files that a process may usually have open."""
@@ -22,6 +24,10 @@ _HANDSHAKE_S = 10
 _GOODBYE_S = 1
 _AGAIN_S = 0.1
 """After this long another client is tried, where there was no file left for one."""
+
+
+async def _heard(client: socket.socket) -> bytes:
+    return await asyncio.get_running_loop().sock_recv(client, 4_096)
 
 
 class _Tls(asyncio.sslproto.SSLProtocol):
@@ -41,10 +47,13 @@ class Doorkeeper:
         context: ssl.SSLContext,
         troubled: Callable[[Trouble], None],
         *,
+        knocked: Callable[[], Act | None] = lambda: None,
         places: int = MAX_CONNECTIONS,
     ) -> None:
         self._context = context
+        self._refusing = refusing_context()
         self._troubled = troubled
+        self._knocked = knocked
         self._places = asyncio.Semaphore(places)
         self._tasks: set[asyncio.Task[None]] = set()
         self._shaking: dict[asyncio.Future[None], None] = {}  # in the order in which they came
@@ -84,16 +93,31 @@ class Doorkeeper:
             except asyncio.CancelledError:
                 client.close()
                 raise
+            act = self._knocked()
+            if isinstance(act, Close | Stall):
+                self._own(self._spurn(client, act))
+                continue
             shaken = loop.create_future()
             self._shaking[shaken] = None
             shaken.add_done_callback(lambda done: self._shaking.pop(done, None))
-            self._own(self._let_in(client, protocol, shaken))
+            context = self._refusing if isinstance(act, FailTls) else self._context
+            self._own(self._let_in(client, protocol, shaken, context))
+
+    async def _spurn(self, client: socket.socket, act: Close | Stall) -> None:
+        """On purpose: close at once, or hear whatever is said until the client has enough."""
+        with client, suppress(OSError):
+            try:
+                while isinstance(act, Stall) and await _heard(client):
+                    pass
+            finally:
+                self._places.release()
 
     async def _let_in(
         self,
         client: socket.socket,
         protocol: Callable[[], asyncio.Protocol],
         shaken: asyncio.Future[None],
+        context: ssl.SSLContext,
     ) -> None:
         loop = asyncio.get_running_loop()
         transport: asyncio.BaseTransport | None = None
@@ -106,7 +130,7 @@ class Doorkeeper:
             tls = _Tls(
                 loop,
                 protocol(),
-                self._context,
+                context,
                 shaken,
                 server_side=True,
                 ssl_handshake_timeout=_HANDSHAKE_S,
@@ -118,7 +142,7 @@ class Doorkeeper:
             # It does not speak TLS, not this, or not in time; or another one took its place.
             error.__traceback__ = None  # a cycle, and in it all that this client cost
             trouble = trouble_of(error, getattr(tls, "_sslobj", None))
-            if trouble is not None:
+            if trouble is not None and context is self._context:
                 self._troubled(trouble)
             if isinstance(transport, asyncio.Transport):
                 transport.abort()

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Sequence
 from typing import Protocol
 
-from pushkit_cli.apns.acts import Act, GoAway
+from pushkit_cli.apns.acts import Act, Close, GoAway
 from pushkit_cli.apns.facts import Certificate, Door, Trouble
 from pushkit_cli.apns.message import Request
 from pushkit_cli.net.accepting import MAX_CONNECTIONS, Doorkeeper
@@ -31,6 +31,9 @@ _UNREAD_S = 30.0
 
 class Handler(Protocol):
     """Who is told what happens on the connections; called in the event loop, never concurrently."""
+
+    def knocked(self) -> Act | None:
+        """A client opened a TCP connection; what is done to it in place of a handshake, if any."""
 
     def connected(self, connection: int, door: Door, certificate: Certificate | None) -> None:
         """A client is there, maybe with a certificate that TLS accepted."""
@@ -58,7 +61,7 @@ class Server:
     ) -> None:
         self._handler = handler
         places = min(max_connections, MAX_CONNECTIONS)
-        self._door = Doorkeeper(context, handler.troubled, places=places)
+        self._door = Doorkeeper(context, handler.troubled, knocked=handler.knocked, places=places)
         self._max_streams = max_streams
         self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
@@ -76,9 +79,14 @@ class Server:
     def perform(self, connection: int, act: Act) -> None:
         """Do an act; it is written by the next flush()."""
         found = self._open.get(connection)
-        if found is not None:
-            found.wire.act(act)
-            self._touched.add(connection)
+        if found is None:
+            return
+        if isinstance(act, Close):
+            found.write()
+            found.abort()
+            return
+        found.wire.act(act)
+        self._touched.add(connection)
 
     def flush(self) -> None:
         """Write what the acts of this turn made, each connection once."""

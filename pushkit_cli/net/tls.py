@@ -92,6 +92,11 @@ def server_context(*, chain: Path, key: Path, client_authorities: bytes = b"") -
     return context
 
 
+def refusing_context() -> ssl.SSLContext:
+    """One that has no certificate to show: every handshake ends in the alert handshake_failure."""
+    return _ServerContext(ssl.PROTOCOL_TLS_SERVER)
+
+
 def client_context(
     cacert: Path | None,
     *,

@@ -23,7 +23,7 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from pushkit_cli.apns.acts import Act, GoAway, Respond
+from pushkit_cli.apns.acts import Act, GoAway, Reset, Respond, Stall
 from pushkit_cli.apns.acts import Settings as NewSettings
 from pushkit_cli.apns.facts import Trouble
 from pushkit_cli.apns.message import Headers, Request
@@ -132,6 +132,7 @@ class ServerConnection:
         self._held = 0
         self._unanswered: dict[int, bool] = {}  # whether the answer may have a body
         self._writing: set[int] = set()
+        self._stalled: set[int] = set()
         self._dead: OrderedDict[int, None] = OrderedDict()
         self._owed = 0
         self._last = 0
@@ -142,8 +143,8 @@ class ServerConnection:
 
     @property
     def finished(self) -> bool:
-        """Whether the connection is over: broken, or going away with everything answered."""
-        return self._broken or (self._leaving and not self._open)
+        """Whether it is over: broken, or going away with all answered that ever will be."""
+        return self._broken or (self._leaving and self._open == len(self._stalled))
 
     @property
     def has_more(self) -> bool:
@@ -152,7 +153,8 @@ class ServerConnection:
 
     @property
     def _open(self) -> int:
-        return len(self._arriving) + len(self._unanswered) + len(self._writing)
+        waiting = len(self._unanswered) + len(self._stalled)
+        return len(self._arriving) + waiting + len(self._writing)
 
     def outgoing(self) -> bytes:
         """Take bytes to write: all but bodies, and of those no more than a part."""
@@ -194,6 +196,12 @@ class ServerConnection:
                 if body:
                     self._writing.add(stream)
                     self._outbox.put(stream, body)
+            case Reset(stream=stream, code=code) if stream in self._unanswered:
+                self._h2.reset_stream(stream, code)
+                self._forget(stream)
+            case Stall(stream=stream) if stream in self._unanswered:
+                del self._unanswered[stream]
+                self._stalled.add(stream)
             case NewSettings(max_streams=number):
                 self._limit = number
                 self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: number})
@@ -377,6 +385,7 @@ class ServerConnection:
         self._held -= entry.cost if entry is not None else 0
         self._unanswered.pop(stream, None)
         self._writing.discard(stream)
+        self._stalled.discard(stream)
         self._outbox.drop(stream)
 
 

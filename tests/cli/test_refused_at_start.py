@@ -39,6 +39,20 @@ def test_a_second_listener_on_one_home_is_told_of_the_first() -> None:
         assert pushkit("send", "--type", "voip").returncode == 0  # the first goes on
 
 
+@pytest.mark.parametrize(
+    ("fault", "says", "hint"),
+    [
+        ("voip:ServiceUnavailabel@10%", "did you mean ServiceUnavailable?", "ACTION is a reason"),
+        ("vopi:stall", "did you mean voip?", "SELECTOR is a push type"),
+        ("stall@nth", "nth is no time for a fault", "WHEN is one of 10%, nth3"),
+    ],
+)
+def test_a_fault_that_is_none_says_what_it_could_be(fault: str, says: str, hint: str) -> None:
+    said = failed(here("listen", "--port", "0", "--fault", fault), 2)
+    assert says in " ".join(said.split())
+    assert hint in " ".join(said.split())
+
+
 # Databases
 
 

@@ -32,6 +32,7 @@ def asked(name: str, **words: Any) -> dict[str, Any]:
     said = {
         "id": "cd" * 16, "method": "POST", "path": "/1/apps/com.example.app/channels",
         "topic": None, "channel": "dHN0", "size_bytes": 52, "status": 201, "hint": None,
+        "fault": None,
     }  # fmt: skip
     return {**event(name), **said, **words}
 
@@ -65,6 +66,18 @@ def test_what_is_asked_of_channels_is_told_as_a_push_is(
     request, answer, *_ = lines(one)
     assert " ".join(request.split()).endswith(" ".join(told[0].split()))
     assert told[1] in answer
+
+
+def test_a_fault_stands_where_the_answer_would() -> None:
+    rule = {"rule": "voip:close@every500", "number": 1, "basis": "ours"}
+    closed = event("fault", "the TCP connection was closed in place of the answer, 200", **rule)
+    first, *told = lines(asked("push", status=200, fault=rule["rule"]), closed)
+    assert "-->" in first
+    assert told[0].startswith(f"{' ' * 10}<--  fault voip:close@every500: the TCP connection")
+    assert "accepted" not in "".join(told)
+    assert all(len(line) <= 80 for line in (first, *told))
+    (door,) = lines({**closed, "push_id": None, "device": None, "app": None, "type": None})[:1]
+    assert door[8:].startswith("  fault voip:close@every500: ")
 
 
 LONG = "it did a great many things that take a great many words to tell to anybody who reads them"

@@ -5,12 +5,14 @@ import gc
 import os
 import resource
 import socket
+import ssl
 import weakref
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
 
+from pushkit_cli.apns.acts import Act, Close, FailTls, Stall
 from pushkit_cli.engine.local import Trust, ensure_trust
 from pushkit_cli.net import accepting
 from pushkit_cli.net.server import Server
@@ -18,15 +20,28 @@ from pushkit_cli.net.tls import server_context
 from pushkit_cli.store.files import Home
 from tests.net.test_server import GREETING, SANDBOX, Client, House, client, opened, play
 
+HANDSHAKE_FAILURE = bytes.fromhex("15 0303 0002 02 28")
+"""A TLS record: an alert, fatal, 40 (RFC 8446, 6)."""
+
+
+def client_hello() -> bytes:
+    """What a client says first."""
+    said = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), said, server_hostname="localhost").do_handshake()
+    return said.read()
+
 
 @pytest.fixture(scope="module")
 def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
     return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
 
 
-def small(trust: Trust, places: int) -> House:
-    """A house with so many places."""
+def small(trust: Trust, places: int, *acts: Act) -> House:
+    """A house with so many places, where clients are treated like this, one after the other."""
     house = House(trust)
+    house.acts += acts
     context = server_context(chain=trust.chain_file, key=trust.chain_key_file)
     house.server = Server(house, context, max_connections=places)
     return house
@@ -160,5 +175,44 @@ def test_where_no_file_is_left_clients_wait_and_nothing_is_said(trust: Trust) ->
                 one.close()
             async with client(house) as sender:
                 await served(sender)
+
+    play(scene())
+
+
+def test_whoever_is_spurned_on_purpose_gives_its_place_back(trust: Trust) -> None:
+    async def scene() -> None:
+        acts = (Close(), Stall(), FailTls(), Stall(), Close(), FailTls())
+        house = small(trust, 1, *acts)
+        async with opened(house):
+            for act in acts:
+                reader, writer = await asyncio.open_connection("127.0.0.1", house.ports[SANDBOX])
+                if isinstance(act, Stall):
+                    writer.write(b"hello?")
+                    with pytest.raises(TimeoutError):
+                        await asyncio.wait_for(reader.read(), 0.02)
+                    writer.close()
+                    continue
+                writer.write(client_hello())
+                said = b""
+                with suppress(ConnectionResetError):  # what it said was not read
+                    said = await reader.read(len(HANDSHAKE_FAILURE))
+                assert said == (b"" if isinstance(act, Close) else HANDSHAKE_FAILURE)
+                writer.close()
+            async with client(house) as sender:
+                await served(sender)
+        assert house.told[0] == ("connected", 3)
+        assert house.troubles == []
+
+    play(scene())
+
+
+def test_a_listener_that_ends_lets_go_of_whoever_is_stalled(trust: Trust) -> None:
+    async def scene() -> None:
+        house = small(trust, 5, Stall())
+        async with opened(house):
+            reader, writer = await asyncio.open_connection("127.0.0.1", house.ports[SANDBOX])
+            await asyncio.sleep(0.02)
+        assert await reader.read() == b""
+        writer.close()
 
     play(scene())

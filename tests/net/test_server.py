@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hpack import Encoder
 
-from pushkit_cli.apns.acts import Respond
+from pushkit_cli.apns.acts import Act, Respond
 from pushkit_cli.apns.facts import Certificate, Door, Trouble
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import MAX_BODY_BYTES, Environment
@@ -49,6 +49,7 @@ class House:
         self.asked: list[tuple[int, int, Request]] = []
         self.ports: dict[Environment, int] = {}
         self.troubles: list[Trouble] = []
+        self.acts: list[Act] = []
         context = server_context(chain=trust.chain_file, key=trust.chain_key_file)
         self.server = Server(self, context, max_streams=1000)
 
@@ -59,6 +60,9 @@ class House:
 
     def disconnected(self, connection: int) -> None:
         self.told.append(("disconnected", connection))
+
+    def knocked(self) -> Act | None:
+        return self.acts.pop(0) if self.acts else None
 
     def troubled(self, trouble: Trouble) -> None:
         self.troubles.append(trouble)
