@@ -234,7 +234,7 @@ def _whys(verdict: "Verdict", terminal: Terminal, *, is_short: bool) -> Iterator
     hooked: set[str] = set()  # pushes whose hook has been heard
     for seq, event in first[:_SHOWN]:
         mark = "broken   " if seq in broken and not is_short else "  "
-        push = event["id"] if event["event"] == "push" else event["push_id"]
+        push = event["push_id"] if "push_id" in event else event["id"]
         if event["event"] == "hook" and push in hooked:
             continue
         yield from _line(terminal, mark + _headline(event, push, terminal))
@@ -253,11 +253,12 @@ def _whys(verdict: "Verdict", terminal: Terminal, *, is_short: bool) -> Iterator
 
 
 def _headline(event: Mapping[str, Any], push: str | None, terminal: Terminal) -> str:
-    which = "" if push is None else f"push {push[:6]} "
+    is_errand = event["event"] == "channel"
+    which = "" if push is None else f"{'request' if is_errand else 'push'} {push[:6]} "
     who = ", ".join(terminal.show(event[name] or "?") for name in ("type", "device"))
-    who = "" if event["device"] is None and push is None else f"({who}): "
+    who = "" if is_errand or (event["device"] is None and push is None) else f"({who}): "
     at = datetime.fromisoformat(event["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    what = "was refused" if event["event"] == "push" else event["event"]
+    what = event["event"] if "push_id" in event else "was refused"
     return f"{which}{who}{what} at {at}"
 
 

@@ -100,7 +100,7 @@ class Teller:
 
     def _is_alone(self, event: dict[str, Any]) -> bool:
         """Whether an event stands below another push than its own: an app may take its time."""
-        if event["event"] == "push":
+        if "push_id" not in event:  # it is a request itself
             self._push_id = event["id"]
             return False
         return bool(event["push_id"] != self._push_id)

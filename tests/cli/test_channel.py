@@ -8,6 +8,9 @@ import pytest
 
 from pushkit_cli.apns.facts import Storage
 from pushkit_cli.apns.message import Request, Response
+from pushkit_cli.cli.render import Terminal
+from pushkit_cli.cli.telling import Teller
+from pushkit_cli.engine.listener import Running
 from tests.apns_host import Host, answering
 from tests.channel_service import Service, serving
 from tests.cli import hosts
@@ -16,6 +19,7 @@ from tests.cli.errands import Done, failed, here, prepared, spoken
 from tests.cli.hosts import raw_host
 from tests.cli.typist import type_in_pty
 from tests.commands import PUSHKIT, objects
+from tests.conftest import Told
 
 LOCAL = ("--app", APP, "--env", "local")
 
@@ -131,6 +135,20 @@ def test_a_word_apple_may_invent_is_shown_as_it_is(tmp_path: Path) -> None:
         )
     assert done.returncode == 4
     assert "418 TeapotOnly" in spoken(done)
+
+
+def test_the_screen_shows_what_was_asked_of_channels(
+    listener: Running, told: Told, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = prepared("channel", "create").strip()
+    assert here("channel", "show", "bm8=", "--env", "local").returncode == 4
+    with Teller(Terminal(), None) as teller:
+        for happened in told:
+            teller.tell(happened)
+    lines = " ".join(capfd.readouterr().out.split())
+    assert f"POST /1/apps/com.example.pushkit/channels channel {made}" in lines
+    assert "201 accepted" in lines
+    assert "400 ChannelNotRegistered" in lines
 
 
 HELD = {
