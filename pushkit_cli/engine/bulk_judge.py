@@ -1,0 +1,89 @@
+"""What to do about one answer of a bulk run, and when refusals are too many. No input or output.
+
+Source of the classes: Apple, "Handling notification responses from APNs": six reasons are never
+tried again, 429 with a delay, 5xx after fifteen minutes, an expired provider token with another.
+"""
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import MappingProxyType
+
+from pushkit_cli.apns.message import Outcome, Reply
+from pushkit_cli.apns.reasons import Retry, retry_class
+
+WINDOW = 1_000
+"""Answers over which a share of refusals is taken."""
+STOP_AT: Mapping[str, float] = MappingProxyType(
+    {"BadDeviceToken": 0.05, "DeviceTokenNotForTopic": 0.05, "TopicDisallowed": 0.01}
+)
+"""Shares of the last answers at which a run stops by itself: no single token is to blame then."""
+
+
+class Step(Enum):
+    """What follows from an answer."""
+
+    FINAL = auto()
+    """It stands."""
+    NOW = auto()
+    """Send it again."""
+    LATER = auto()
+    """Send it again after a while: this token alone is too busy."""
+    PAUSE = auto()
+    """Nobody sends for a while, then it is sent again."""
+    RENEW = auto()
+    """The provider token was refused: get another."""
+
+
+def step(reply: Reply, *, tries: int, retries: int, has_token: bool) -> Step:
+    """What follows from an answer to the push that was sent `tries` times."""
+    if reply.outcome is not Outcome.REFUSED:
+        return Step.FINAL
+    status = reply.status or 0
+    if status == 403:
+        return Step.RENEW if has_token else Step.FINAL
+    wanted = retry_class(status, reply.reason)
+    if wanted not in (Retry.NOW, Retry.LATER) or tries > retries:
+        return Step.FINAL
+    if wanted is Retry.NOW:
+        return Step.NOW
+    alone = status == 429 and reply.reason != "TooManyProviderTokenUpdates"
+    return Step.LATER if alone else Step.PAUSE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooMany:
+    """A reason that has reached its share of the last answers."""
+
+    reason: str
+    count: int
+    of: int
+
+
+class Window:
+    """The last answers, and whether a reason has too large a share of them."""
+
+    def __init__(self, limits: Mapping[str, float], size: int = WINDOW) -> None:
+        self._limits = limits
+        self._size = size
+        self._last: deque[str | None] = deque()
+        self._counts: Counter[str] = Counter()
+
+    def heard(self, reason: str | None) -> TooMany | None:
+        """Count an answer; `None` for one that was accepted. A share is taken of a full window."""
+        watched = reason if reason in self._limits else None
+        self._last.append(watched)
+        if watched is not None:
+            self._counts[watched] += 1
+        if len(self._last) > self._size:
+            gone = self._last.popleft()
+            if gone is not None:
+                self._counts[gone] -= 1
+        if len(self._last) < self._size:
+            return None
+        for name, limit in self._limits.items():
+            count = self._counts[name]
+            if count and count >= limit * self._size:
+                return TooMany(reason=name, count=count, of=self._size)
+        return None
