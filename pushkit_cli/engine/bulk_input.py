@@ -66,7 +66,8 @@ class Input:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        if self.can_be_read_again:  # a thread may wait in a stream, and closing would wait for it
+            self._file.close()
 
     def _line(self) -> bytes:
         first = piece = self._file.readline(LONGEST_LINE + 2)

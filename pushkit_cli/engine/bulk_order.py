@@ -11,22 +11,12 @@ from pushkit_cli.apns.push import PushType, known_type
 from pushkit_cli.engine import host, planning, targets
 from pushkit_cli.engine.bulk_input import Input
 from pushkit_cli.engine.bulk_lines import Line, has_variables, read_line
+from pushkit_cli.engine.passage import Passage, passage
 from pushkit_cli.engine.planning import Order
 from pushkit_cli.engine.setting import Setting
-from pushkit_cli.engine.signing import Signer, signer
 from pushkit_cli.engine.targets import Known, Recipient
-from pushkit_cli.engine.where import (
-    Target,
-    Where,
-    check_may_sign_there,
-    is_loopback,
-    parse_endpoint,
-    place,
-    proxy_there,
-)
+from pushkit_cli.engine.where import Target, is_loopback, parse_endpoint, place
 from pushkit_cli.errors import UsageError
-from pushkit_cli.net.proxy import Proxy
-from pushkit_cli.store.keystore import TokenCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,36 +45,20 @@ class BulkOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BulkPlan:
+class BulkPlan(Passage):
     """Where a run goes and who signs; `body` is what a line without a payload of its own sends.
 
     `template` is that body parsed where it holds variables. `find` resolves a device's name;
-    `known` holds the recipients on record by their token.
+    `known` holds the recipients on record by their token. `timeout` is for a connection and for
+    an answer, `retries` are tries beyond the first after an answer that says: later.
     """
 
     order: BulkOrder
     kind: PushType | None
-    where: Where
-    signer: Signer
-    app: str | None
     body: bytes | None
     template: Any
     find: Callable[[str], Recipient]
     known: Mapping[str, Recipient]
-    cache: TokenCache
-    profile: str
-    proxy: Proxy | None
-    warnings: tuple[str, ...]
-
-    @property
-    def timeout(self) -> float:
-        """Seconds to wait for a connection or an answer."""
-        return self.order.push.timeout
-
-    @property
-    def retries(self) -> int:
-        """Tries beyond the first after an answer that says: later."""
-        return self.order.push.retries
 
 
 def plan(order: BulkOrder, source: Input, setting: Setting) -> BulkPlan:
@@ -97,12 +71,9 @@ def plan(order: BulkOrder, source: Input, setting: Setting) -> BulkPlan:
     where = place(
         target, endpoint=push.endpoint, cacert=push.cacert, setting=setting, listener=listener
     )
-    check_may_sign_there(push, where)
-    by_token = {one.token: one.recipient() for one in reversed(known)}
     app = push.app or _only_app(known, target)
-    who = signer(where, app=app, setting=setting, listener=listener)
+    way = passage(push, where, app=app, setting=setting, listener=listener)
     body = _body(push, kind)
-    cache, warning = setting.token_cache()
 
     def find(name: str) -> Recipient:
         found = targets.find(
@@ -111,19 +82,13 @@ def plan(order: BulkOrder, source: Input, setting: Setting) -> BulkPlan:
         return found[0]
 
     return BulkPlan(
+        **way.parts(),
         order=order,
         kind=kind,
-        where=where,
-        signer=who,
-        app=app,
         body=body,
         template=_template(body),
         find=find,
-        known=by_token,
-        cache=cache,
-        profile=setting.profile,
-        proxy=proxy_there(push, where, setting),
-        warnings=() if warning is None else (warning,),
+        known={one.token: one.recipient() for one in reversed(known)},
     )
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pushkit_cli.errors import ExitCode
@@ -42,6 +43,13 @@ def rfc3339(at_ms: int) -> str:
     """Unix milliseconds as RFC 3339 in UTC."""
     at = datetime.fromtimestamp(at_ms / 1000, tz=UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def boot_id() -> str | None:
+    """What names the uptime of this machine; `None` where the system does not say (macOS)."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return None
 
 
 def files_to_spare() -> int:

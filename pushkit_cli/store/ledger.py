@@ -192,7 +192,7 @@ class Ledger:
             return  # decided for good; and what may have been sent stays so
         self.states[line] = state
         reason = body.get("reason")
-        if isinstance(reason, str):
+        if state is State.REFUSED and isinstance(reason, str):
             self.reasons[reason] += 1
 
     def begin(self) -> None:
