@@ -106,6 +106,16 @@ class Terminal:
         if self.verbose:
             self._write(sys.stderr, line)
 
+    @property
+    def can_redraw(self) -> bool:
+        """Whether stderr is a terminal on which a line can be written over."""
+        return sys.stderr.isatty() and self.variables.get("TERM") != "dumb"
+
+    def redraw(self, line: str) -> None:
+        """Write over the last line of stderr that this wrote; with nothing, take it away."""
+        if not self.quiet and self.can_redraw:
+            self._write(sys.stderr, f"\r\x1b[K{line[: self.width - 1]}", end="")
+
     def paint(self, text: str, colour: str, *, stream: TextIO | None = None) -> str:
         """Colour that means nothing the words do not say."""
         if not self._coloured(stream or sys.stdout):
@@ -167,10 +177,10 @@ class Terminal:
         plain = self.variables.get("NO_COLOR") or self.variables.get("TERM") == "dumb"
         return stream.isatty() and not plain
 
-    def _write(self, stream: TextIO, line: str) -> None:
+    def _write(self, stream: TextIO, line: str, end: str = "\n") -> None:
         def act() -> None:
             stream.flush()
-            text = (line + "\n").encode(stream.encoding or "utf-8", stream.errors or "strict")
+            text = (line + end).encode(stream.encoding or "utf-8", stream.errors or "strict")
             write_whole(stream.fileno(), text)
 
         self._guarded(stream, act)

@@ -9,6 +9,7 @@ from pushkit_cli.apns.push import fingerprint
 from pushkit_cli.cli.text import short_token, to_json
 
 if TYPE_CHECKING:
+    from pushkit_cli.apns.message import Request
     from pushkit_cli.apns.rules import Finding
     from pushkit_cli.cli.render import Terminal
     from pushkit_cli.engine.passage import Passage
@@ -201,32 +202,40 @@ def summary_object(run: "Run") -> dict[str, Any]:
     }
 
 
-def request_lines(shot: "Shot", plan: "Plan", terminal: "Terminal") -> Iterator[str]:
+def request_lines(request: "Request", plan: "Passage", terminal: "Terminal") -> Iterator[str]:
     """The exact request of a dry run; the provider token is named, never shown."""
-    for name, value in shot.request.headers:
+    for name, value in request.headers:
         yield f"{terminal.show(name)}: {terminal.show(value, limit=400)}"
         if name == b":path":
             key_id = terminal.show(plan.signer.key_id)
             yield f"authorization: bearer (a provider token of key {key_id})"
-    body = shot.request.body
-    yield f"body, {len(body)} bytes: {terminal.show(body, limit=5120)}"
+    yield f"body, {len(request.body)} bytes: {terminal.show(request.body, limit=5120)}"
 
 
 def request_object(shot: "Shot", plan: "Plan") -> dict[str, Any]:
     """The request of a dry run as an object."""
+    return request_in_json(
+        shot.request,
+        plan,
+        device=shot.aim.device,
+        token_fp=_token(shot)["token_fp"],
+        channel=shot.aim.channel,
+        lint=[finding_object(finding) for finding in shot.findings],
+    )
+
+
+def request_in_json(request: "Request", plan: "Passage", **about: Any) -> dict[str, Any]:
+    """A request as an object; `about`: device, token_fp, channel and lint."""
     return {
         "v": 1,
         "event": "request",
         "endpoint": str(plan.where.endpoint),
         "environment": str(plan.where.target),
         "key_id": plan.signer.key_id,
-        "device": shot.aim.device,
-        "token_fp": _token(shot)["token_fp"],
-        "channel": shot.aim.channel,
         "headers": {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in shot.request.headers
+            name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers
         },
-        "body": shot.request.body.decode("utf-8", "replace"),
-        "size_bytes": len(shot.request.body),
-        "lint": [finding_object(finding) for finding in shot.findings],
+        "body": request.body.decode("utf-8", "replace"),
+        "size_bytes": len(request.body),
+        **about,
     }

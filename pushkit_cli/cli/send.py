@@ -1,4 +1,4 @@
-"""`pushkit send`: one push, to one or several targets."""
+"""`pushkit send`: one push, to one or several targets, or to all of a file."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +7,7 @@ import click
 from pushkit_cli.apns.compose import CONTAINERS
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.cli import replies
+from pushkit_cli.cli.bulk_options import bulk_options, take_words
 from pushkit_cli.cli.options import ENVIRONMENTS, EXPIRATION, HEADER, PLAIN, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.way import way_options
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     help="One more header, as it is.",
 )
 @way_options
+@bulk_options
 @click.option(
     "--yes", is_flag=True, allow_from_autoenv=False, help="Send to several in production unasked."
 )
@@ -114,6 +116,12 @@ def command(
     from pushkit_cli.cli.ordering import order_from
     from pushkit_cli.engine import broadcasting, planning
 
+    bulk_words = take_words(options)
+    if bulk_words is not None:
+        from pushkit_cli.cli import bulk
+
+        many = bulk.order_from(options, bulk_words, shown_as)
+        return bulk.send(many, terminal, dry_run=dry_run, yes=yes)
     order = order_from(options)
     resolve = planning.plan if order.channel is None else broadcasting.plan
     planned = resolve(order, terminal.setting())
@@ -137,7 +145,7 @@ def _show(planned: "Plan", terminal: Terminal) -> int:
         if terminal.as_json:
             terminal.object(replies.request_object(shot, planned))
             continue
-        for line in replies.request_lines(shot, planned, terminal):
+        for line in replies.request_lines(shot.request, planned, terminal):
             terminal.data(line)
         for line in replies.finding_lines(shot, terminal):
             terminal.say(line)
