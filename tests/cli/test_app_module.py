@@ -10,7 +10,8 @@ import pytest
 from pushkit_cli import pushkit as facade
 from pushkit_cli.cli import stream
 from pushkit_cli.cli.render import Terminal
-from tests.commands import PATIENCE_S, listening, objects, pushkit
+from tests.cli.errands import here
+from tests.commands import PATIENCE_S, listening, objects
 from tests.engine.apps import has_ended
 
 DELEGATES = Path(__file__).parents[1] / "scenarios" / "delegates.py"
@@ -27,8 +28,8 @@ def test_the_example_of_the_facade_takes_a_call(home: Path, tmp_path: Path) -> N
     app = tmp_path / "app.py"
     app.write_text(example())
     with listening("--port", "0", "--app-module", f"{app}:App") as (process, ready):
-        assert pushkit("send", "--type", "voip").returncode == 0
-        wait = pushkit("inbox", "wait", "hook=1+")
+        assert here("send", "--type", "voip").returncode == 0
+        wait = here("inbox", "wait", "hook=1+")
         assert wait.returncode == 0, wait.stderr
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE_S)
@@ -50,7 +51,7 @@ def test_what_an_app_writes_stands_under_its_push_line_by_line(home: Path) -> No
 
 def test_an_app_does_not_outlive_a_listener_that_is_killed(home: Path) -> None:
     with listening("--port", "0", "--app-module", f"{DELEGATES}:Parent") as (process, _):
-        assert pushkit("send", "--type", "voip").returncode == 0
+        assert here("send", "--type", "voip").returncode == 0
         assert process.stdout is not None
         line = next(line for line in process.stdout if b'"event":"hook"' in line)
         words = objects(line)[0]["detail"].split()
@@ -86,7 +87,7 @@ def test_what_cannot_be_run_is_one_error_before_anything_listens(
     Path("words.txt").write_text("no code")
     Path("broken.py").write_text("def\n")
     Path("quits.py").write_text("import os\nos._exit(0)\n")
-    done = pushkit("listen", "--port", "0", "--app-module", module)
+    done = here("listen", "--port", "0", "--app-module", module)
     assert done.returncode == code
     assert done.stdout == b""
     text = " ".join(done.stderr.decode().split())

@@ -12,9 +12,9 @@ from pushkit_cli.apns.message import Response
 from pushkit_cli.engine.listener import Running
 from pushkit_cli.engine.waiting import wait_for
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, new_key, p8, p8_file, push_certificate
-from tests.cli.errands import failed, prepared
+from tests.cli.errands import failed, here, prepared
 from tests.cli.hosts import always, connect_proxy, raw_host
-from tests.commands import PUSHKIT, pushkit
+from tests.commands import PUSHKIT
 from tests.conftest import Told
 
 
@@ -28,7 +28,7 @@ def _needs_curl() -> None:
 
 
 def _shown(*words: str, **variables: str) -> str:
-    done = pushkit("send", "--as", "curl", *words, variables=variables)
+    done = here("send", "--as", "curl", *words, variables=variables)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
 
@@ -71,7 +71,7 @@ def test_the_pipeline_sends_the_same_push(listener: Running, told: Told, body: l
     assert script.count("\n") == 1
     assert "eyJ" not in script
     assert "200" in _run(script).splitlines()[0]
-    assert pushkit("send", *words).returncode == 0
+    assert here("send", *words).returncode == 0
     by_curl, by_us = _pushes(told, 2)
     for fact in ("payload", "size_bytes", "type", "app", "topic", "device", "status"):
         assert by_curl[fact] == by_us[fact]
@@ -99,7 +99,7 @@ def test_the_pipeline_broadcasts_too(listener: Running, told: Told) -> None:
 
 
 def test_the_pipeline_uses_the_token_that_is_kept(listener: Running, told: Told) -> None:
-    assert pushkit("send", "--type", "voip").returncode == 0
+    assert here("send", "--type", "voip").returncode == 0
     _run(_shown("--type", "voip", "--to", "iphone"))
     first, second = (one["auth"] for one in _pushes(told, 2))
     assert first == second
@@ -108,19 +108,19 @@ def test_the_pipeline_uses_the_token_that_is_kept(listener: Running, told: Told)
 def test_a_body_that_begins_with_an_at_sign_is_no_file(listener: Running, told: Told) -> None:
     body = b"@/etc/hostname"
     words = ("--type", "voip", "--to", "iphone", "--payload", "-", "--no-lint")
-    script = pushkit("send", "--as", "curl", *words, stdin=body).stdout.decode()
+    script = here("send", "--as", "curl", *words, stdin=body).stdout.decode()
     assert "400" in _run(script).splitlines()[0]
     assert _pushes(told, 1)[0]["size_bytes"] == len(body)
 
 
 def test_the_profile_and_the_environment_go_along(home: Path, tmp_path: Path) -> None:
     words = ("register", "app", APP, "--team-id", TEAM, "--key", str(p8_file(tmp_path)))
-    assert pushkit("--profile", "work", *words).returncode == 0
-    done = pushkit("--profile", "work", "send", "--as", "curl", "--type", "voip", "--to", TOKEN,
+    assert here("--profile", "work", *words).returncode == 0
+    done = here("--profile", "work", "send", "--as", "curl", "--type", "voip", "--to", TOKEN,
         "--app", APP, "--env", "production", "-d", "callUUID=x")  # fmt: skip
     minting = done.stdout.decode().partition(" | ")[0]
     assert minting == f"pushkit --profile work token --header --app {APP} --env production"
-    ran = pushkit(*shlex.split(minting)[1:])
+    ran = here(*shlex.split(minting)[1:])
     assert ran.stdout.startswith(b"authorization: bearer ey")
 
 
@@ -128,7 +128,7 @@ def test_a_certificate_is_named_by_its_files(home: Path, tmp_path: Path) -> None
     key, file = new_key(), tmp_path / "push.pem"
     file.write_bytes(push_certificate(key) + p8(key))
     words = ("register", "app", APP, "--team-id", TEAM, "--cert", str(file))
-    assert pushkit(*words).returncode == 0
+    assert here(*words).returncode == 0
     script = _shown("--type", "voip", "--to", TOKEN, "--app", APP, "--env", "sandbox", "-d", "a=b")
     assert script.startswith("curl ")
     split = shlex.split(script)
@@ -174,11 +174,11 @@ def test_trust_goes_along(home: Path, tmp_path: Path) -> None:
 def test_a_stranger_is_refused_here_too(home: Path) -> None:
     words = ("send", "--as", "curl", "--type", "voip", "--to", TOKEN, "--app", APP, "--env",
         "local", "-d", "a=b", "--endpoint", "https://evil.example")  # fmt: skip
-    assert "--send-key-to evil.example" in failed(pushkit(*words), 2)
+    assert "--send-key-to evil.example" in failed(here(*words), 2)
 
 
 def test_showing_mints_nothing(listener: Running, home: Path) -> None:
     _shown("--type", "voip", "--to", "iphone")
     assert list((home / "tokens").glob("*.jwt")) == []
-    assert pushkit("send", "--type", "voip").returncode == 0
+    assert here("send", "--type", "voip").returncode == 0
     assert len(list((home / "tokens").glob("*.jwt"))) == 1

@@ -19,7 +19,7 @@ from pushkit_cli.net.sender import Endpoint, exchange
 from pushkit_cli.net.tls import client_context
 from tests.cli.credentials import TEAM, p8_file
 from tests.cli.errands import failed, here, holding, left_behind, prepared
-from tests.commands import PATIENCE_S, listening, objects, pushkit
+from tests.commands import PATIENCE_S, listening, objects
 from tests.conftest import Told
 from tests.net.test_client_certificates import NOW, YEAR
 
@@ -35,7 +35,7 @@ def test_the_kinds_that_can_be_said_are_those_that_can_be_made() -> None:
 
 
 def test_a_certificate_stands_with_its_key_in_a_private_file(home: Path) -> None:
-    done = pushkit("certificate", "app", "--app", APP)
+    done = here("certificate", "app", "--app", APP)
     assert done.returncode == 0, done.stderr
     file = Path(done.stdout.decode().rstrip("\n"))
     assert file.parent == home / "local" / "certificates"
@@ -310,7 +310,7 @@ def test_one_bad_authority_is_one_error_at_the_start(
     good.write_bytes(_strangers("app", APP)[1])
     if content is not None:
         bad.write_bytes(content)
-    done = pushkit("listen", "--port", "0", "--client-ca", str(good), "--client-ca", str(bad))
+    done = here("listen", "--port", "0", "--client-ca", str(good), "--client-ca", str(bad))
     told = failed(done, kind.exit_code)
     assert said in told
     assert hint in told
@@ -332,7 +332,7 @@ def test_any_token_is_said_loudly_at_the_start_and_in_each_push(home: Path, tmp_
         assert ready["auth"] == "any"
         assert process.stderr is not None
         assert b"warning: --auth any" in process.stderr.readline()
-        assert pushkit("send", "--type", "voip", variables=stranger).returncode == 0
+        assert here("send", "--type", "voip", variables=stranger).returncode == 0
     (pushed,) = (
         one for one in map(json.loads, events.read_text().splitlines()) if one["event"] == "push"
     )

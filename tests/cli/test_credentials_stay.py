@@ -17,9 +17,8 @@ from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.where import Target
 from pushkit_cli.errors import ConfigError, UsageError
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8, p8_file
-from tests.cli.errands import failed
+from tests.cli.errands import failed, here
 from tests.cli.hosts import always, connect_proxy, raw_host
-from tests.commands import pushkit
 
 _OK = Response(status=200)
 _APPLE = {
@@ -57,7 +56,7 @@ _KEYS: tuple[Mapping[str, str], ...] = (
 @pytest.fixture
 def registered(home: Path, tmp_path: Path) -> Path:
     """A home with a key for Apple's two worlds; the home comes back."""
-    done = pushkit("register", "app", APP, "--team-id", TEAM, "--key", str(p8_file(tmp_path)))
+    done = here("register", "app", APP, "--team-id", TEAM, "--key", str(p8_file(tmp_path)))
     assert done.returncode == 0
     return home
 
@@ -152,7 +151,7 @@ def test_a_projects_file_names_no_endpoint(
     for word in ("endpoint", "send_key_to", "proxy"):
         (tmp_path / "pushkit.toml").write_text(f'{word} = "{_EVIL}"')
         words = ("send", "--type", "voip", "--to", TOKEN, "--app", APP, "--env", "local")
-        assert f"nothing is called {word}" in failed(pushkit(*words, "-d", "a=b"), 6)
+        assert f"nothing is called {word}" in failed(here(*words, "-d", "a=b"), 6)
 
 
 _SEND = ("send", "--type", "voip", "--to", TOKEN, "--app", APP, "-d", "callUUID=x",
@@ -166,9 +165,9 @@ def test_variables_make_no_option_that_lowers_a_guard(registered: Path, tmp_path
         "PUSHKIT_ENDPOINT": _EVIL,
         "PUSHKIT_SEND_PROXY": "http://127.0.0.1:1",
     }
-    done = pushkit(*_SEND, "--env", "local", variables=said)
+    done = here(*_SEND, "--env", "local", variables=said)
     assert "a provider token would go to evil.example" in failed(done, 2)
-    done = pushkit(*_SEND, "--env", "local", "--send-key-to", "evil.example", variables=said)
+    done = here(*_SEND, "--env", "local", "--send-key-to", "evil.example", variables=said)
     assert "--endpoint https://evil.example:2197" in failed(done, 2)
 
 
@@ -177,9 +176,9 @@ def test_a_sink_on_this_machine_sees_a_token_of_the_right_key(
     registered: Path, tmp_path: Path, env: str
 ) -> None:
     with raw_host(tmp_path, always(_OK)) as sink:
-        assert pushkit(*_SEND, "--env", env, *sink.trusted).returncode == 0
+        assert here(*_SEND, "--env", env, *sink.trusted).returncode == 0
     headers = dict(sink.asked[0].headers)
-    token = pushkit("token", "--app", APP, "--env", env).stdout.strip()
+    token = here("token", "--app", APP, "--env", env).stdout.strip()
     assert headers[b"authorization"] == b"bearer " + token
 
 
@@ -199,7 +198,7 @@ def test_apples_environments_are_never_diverted_to_a_sink(
     with raw_host(tmp_path, always(_OK)) as sink, connect_proxy() as proxy:
         said = dict.fromkeys(variables, sink.url)
         said |= {"PUSHKIT_CA_FILE": str(sink.ca_file), "HTTPS_PROXY": proxy.url()}
-        done = pushkit(*_SEND, "--env", env, variables=said)
+        done = here(*_SEND, "--env", env, variables=said)
     assert done.returncode == 5
     assert (sink.connections, len(proxy.heads)) == (0, 1)
     assert proxy.requests == [f"CONNECT {_APPLE[Target(env)]}:443 HTTP/1.1"]

@@ -11,9 +11,9 @@ import pytest
 
 from pushkit_cli.apns.message import Response
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8, p8_file
-from tests.cli.errands import Done, failed, files_below, left_behind, prepared, spoken
+from tests.cli.errands import Done, failed, files_below, here, left_behind, prepared, spoken
 from tests.cli.hosts import always, raw_host
-from tests.commands import PATIENCE_S, PUSHKIT, objects, pushkit
+from tests.commands import PATIENCE_S, PUSHKIT, objects
 
 _SEND = ("send", "--type", "voip", "--to", TOKEN, "--app", APP, "--env", "local", "-d",
     "callUUID=x", "--retries", "0")  # fmt: skip
@@ -78,7 +78,7 @@ def test_a_read_only_home_can_be_sent_from_with_one_warning(
 ) -> None:
     if used:
         prepared("register", "key", str(p8_file(tmp_path, "XYZ123XYZ1")), "--team-id", TEAM)
-        assert pushkit("token").returncode == 0
+        assert here("token").returncode == 0
     _make_read_only(home)
     before = _listing(home)
     said = {**_STATELESS, "PUSHKIT_KEY": p8().decode()}
@@ -115,13 +115,13 @@ def test_a_home_that_cannot_be_is_no_hindrance_to_sending(
         **_STATELESS,
     }
     with raw_host(tmp_path, always(_OK)) as host:
-        done = pushkit(*_SEND, *host.trusted, variables=said)
+        done = here(*_SEND, *host.trusted, variables=said)
     assert done.returncode == 0, done.stderr
     assert spoken(done).count("warning: ") == 1
     if kind != "dangling link":
         assert home.read_bytes() == b"mine"
     words = ("register", "key", "-", "--team-id", TEAM, "--key-id", KEY)
-    failed(pushkit(*words, stdin=p8(), variables=said), 6)
+    failed(here(*words, stdin=p8(), variables=said), 6)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_home_that_others_can_read_is_not_used(home: Path, tmp_path: Path, mod
     home.chmod(mode)
     said = {**_STATELESS, "PUSHKIT_KEY": p8().decode()}
     for words in (("register", "app", APP), ("token",), ("listen", "--port", "0"), _SEND):
-        assert "can be read by other users" in failed(pushkit(*words, variables=said), 6)
+        assert "can be read by other users" in failed(here(*words, variables=said), 6)
     assert list(home.iterdir()) == []
 
 
@@ -183,23 +183,23 @@ def test_a_full_disk_leaves_no_file_half_written(
     failed(done, 6)
     assert left_behind(home) == []
     assert all(path.stat().st_size < 100 for path in files_below(home))
-    assert pushkit("config", "show").returncode == 0
+    assert here("config", "show").returncode == 0
 
 
 def test_a_full_disk_keeps_what_was_there(home: Path) -> None:
     words = ("register", "key", "-", "--team-id", TEAM, "--key-id", KEY)
     first = p8()
-    pushkit(*words, stdin=first)
+    here(*words, stdin=first)
     before = _listing(home)
     failed(_on_a_full_disk(*words, "--replace", stdin=p8()), 6)
     assert _listing(home) == before
-    assert pushkit(*words, stdin=first).stdout.startswith(b"unchanged")
+    assert here(*words, stdin=first).stdout.startswith(b"unchanged")
 
 
 def test_a_push_on_a_full_disk_is_sent_and_the_trouble_is_a_warning(
     home: Path, tmp_path: Path
 ) -> None:
-    assert pushkit("token").returncode == 0
+    assert here("token").returncode == 0
     for token in (home / "tokens").glob("*.jwt"):
         token.unlink()
     with raw_host(tmp_path, always(_OK)) as host:
@@ -210,10 +210,10 @@ def test_a_push_on_a_full_disk_is_sent_and_the_trouble_is_a_warning(
 
 
 def test_a_history_that_fails_after_the_answer_is_a_warning(home: Path, tmp_path: Path) -> None:
-    assert pushkit("token").returncode == 0
+    assert here("token").returncode == 0
     (home / "sender.db").write_bytes(b"not a database at all, but kept")
     with raw_host(tmp_path, always(_OK)) as host:
-        done = pushkit(*_SEND, *host.trusted, "--json")
+        done = here(*_SEND, *host.trusted, "--json")
     assert (done.returncode, objects(done.stdout)[-1]["exit"]) == (0, 0)
     assert "history was not written" in spoken(done)
     assert (home / "sender.db").read_bytes() == b"not a database at all, but kept"

@@ -5,7 +5,8 @@ from pathlib import Path
 from pushkit_cli.engine.listener import Running
 from pushkit_cli.store.files import Home
 from pushkit_cli.store.sender_db import History
-from tests.commands import objects, pushkit
+from tests.cli.errands import here
+from tests.commands import objects
 
 
 def _history(home: Path) -> History:
@@ -13,9 +14,9 @@ def _history(home: Path) -> History:
 
 
 def test_pushes_are_remembered_newest_first(listener: Running, home: Path) -> None:
-    assert pushkit("send", "--type", "voip").returncode == 0
+    assert here("send", "--type", "voip").returncode == 0
     refused = ("--type", "voip", "--topic", "com.example.pushkit", "--no-lint")
-    assert pushkit("send", *refused).returncode == 4
+    assert here("send", *refused).returncode == 4
     history = _history(home)
     second, first = history.last(10)
     history.close()
@@ -30,7 +31,7 @@ def test_pushes_are_remembered_newest_first(listener: Running, home: Path) -> No
 
 def test_a_damaged_history_is_a_warning_and_kept(listener: Running, home: Path) -> None:
     (home / "sender.db").write_bytes(b"not a database")
-    done = pushkit("send", "--json", "--type", "voip")
+    done = here("send", "--json", "--type", "voip")
     assert done.returncode == 0
     assert objects(done.stdout)[0]["outcome"] == "accepted"
     said = " ".join(done.stderr.decode().split())
@@ -41,4 +42,4 @@ def test_a_damaged_history_is_a_warning_and_kept(listener: Running, home: Path) 
 def test_a_refusal_stays_a_refusal_when_the_history_fails(listener: Running, home: Path) -> None:
     (home / "sender.db").mkdir()
     refused = ("--type", "voip", "--topic", "com.example.pushkit", "--no-lint")
-    assert pushkit("send", *refused).returncode == 4
+    assert here("send", *refused).returncode == 4

@@ -20,7 +20,7 @@ from pushkit_cli.emulator.clients import Clients
 from pushkit_cli.emulator.terms import read_terms
 from pushkit_cli.emulator.verdict import Ending, Judge
 from pushkit_cli.engine.judging import Trial
-from tests.cli.errands import failed, spoken
+from tests.cli.errands import failed, here, spoken
 from tests.commands import PATIENCE_S, PUSHKIT, objects, pushkit
 from tests.emulator.test_verdict import happened, push
 from tests.hostile import HOSTILE
@@ -283,7 +283,7 @@ def test_a_command_may_have_the_kept_home_and_a_port_that_is_said(home: Path) ->
 
 def test_a_verdict_comes_last_on_stdout_where_there_is_no_command(tmp_path: Path) -> None:
     junit = tmp_path / "junit.xml"
-    done = pushkit(
+    done = here(
         "listen", "--ephemeral", "--port", "0", "--json", "--expect", "voip@ghost=1",
         "--timeout", "100ms", "--junit", str(junit),
     )  # fmt: skip
@@ -307,13 +307,13 @@ def test_a_verdict_comes_last_on_stdout_where_there_is_no_command(tmp_path: Path
     ],
 )
 def test_a_mistake_is_refused_before_anything_runs(words: list[str], said: str) -> None:
-    assert said in failed(pushkit("listen", "--ephemeral", *words), 2)
+    assert said in failed(here("listen", "--ephemeral", *words), 2)
 
 
 def test_a_failure_of_ours_goes_to_the_file_where_stdout_is_not_ours(tmp_path: Path) -> None:
     events = tmp_path / "events"
     words = ("--key", "nowhere.p8", "--json", "--events", str(events))
-    done = pushkit("listen", *words, "--", "echo", "ran")
+    done = here("listen", *words, "--", "echo", "ran")
     assert (done.returncode, done.stdout) == (6, b"")
     assert objects(events.read_bytes())[-1]["kind"] == "store"
 

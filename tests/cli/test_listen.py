@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.errands import here
 from tests.commands import PATIENCE_S, PUSHKIT, listening, objects, pushkit
 
 _READY_KEYS = {
@@ -23,7 +24,7 @@ def test_ready_push_events_and_closed_are_ndjson(home: Path) -> None:
     with listening("--port", "0") as (process, ready):
         assert set(ready) == _READY_KEYS
         assert ready["pid"] == process.pid
-        assert pushkit("send", "--type", "voip").returncode == 0
+        assert here("send", "--type", "voip").returncode == 0
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
@@ -38,7 +39,7 @@ def test_the_first_screen_says_what_to_type(home: Path) -> None:
     process = subprocess.Popen(
         [PUSHKIT, "listen", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    assert pushkit("ready").returncode == 0
+    assert here("ready").returncode == 0
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=PATIENCE_S)
     text = err.decode()
@@ -79,7 +80,7 @@ def test_an_ephemeral_listener_leaves_nothing(home: Path) -> None:
     with listening("--port", "0", "--ephemeral") as (_, ready):
         temporary = Path(ready["home"])
         assert temporary.is_dir()
-        done = pushkit("send", "--type", "voip", variables={"PUSHKIT_HOME": str(temporary)})
+        done = here("send", "--type", "voip", variables={"PUSHKIT_HOME": str(temporary)})
         assert done.returncode == 0, done.stderr
     assert not temporary.exists()
     assert not home.exists()
@@ -90,7 +91,7 @@ def test_the_ready_file_is_private_and_gone_at_the_end(home: Path, tmp_path: Pat
     with listening("--port", "0", "--ready-file", str(file)) as (_, ready):
         assert json.loads(file.read_bytes()) == ready
         assert file.stat().st_mode & 0o777 == 0o600
-        assert pushkit("env", variables={"PUSHKIT_READY_FILE": str(file)}).returncode == 0
+        assert here("env", variables={"PUSHKIT_READY_FILE": str(file)}).returncode == 0
     assert not file.exists()
     assert not (home / "run" / "listen.json").exists()
 
@@ -98,7 +99,7 @@ def test_the_ready_file_is_private_and_gone_at_the_end(home: Path, tmp_path: Pat
 def test_events_go_to_a_file_as_well(tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson"
     with listening("--port", "0", "--events", str(file)):
-        pushkit("send", "--type", "complication")
+        here("send", "--type", "complication")
     assert [one["event"] for one in objects(file.read_bytes())] == [
         "ready",
         "push",
@@ -115,7 +116,7 @@ def test_given_tokens_ids_and_devices_are_used(home: Path) -> None:
         assert [device["name"] for device in ready["devices"]] == ["alice", "desk"]
         assert ready["devices"][0]["tokens"]["voip"] == token.lower()
         assert ready["team_id"] == "TEAM000001"
-        assert pushkit("send", "--type", "voip", "--to", token).returncode == 0
+        assert here("send", "--type", "voip", "--to", token).returncode == 0
 
 
 def test_a_key_of_ones_own_is_used_by_its_public_half(home: Path, tmp_path: Path) -> None:
@@ -126,10 +127,10 @@ def test_a_key_of_ones_own_is_used_by_its_public_half(home: Path, tmp_path: Path
         public.write_bytes((home / "local" / "LOCALKEY01.pub").read_bytes())
     with listening("--port", "0", "--key", str(key)) as (_, ready):
         assert (ready["key_id"], ready["key_file"]) == ("MYKEY00001", str(key))
-        assert pushkit("send", "--type", "voip").returncode == 0
+        assert here("send", "--type", "voip").returncode == 0
     with listening("--port", "0", "--key", str(public)) as (_, ready):
         assert ready["key_file"] is None
-        assert pushkit("send", "--type", "voip").returncode == 6
+        assert here("send", "--type", "voip").returncode == 6
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_a_key_of_ones_own_is_used_by_its_public_half(home: Path, tmp_path: Path
     ],
 )
 def test_a_mistake_is_refused_at_start(arguments: list[str], code: int, words: str) -> None:
-    done = pushkit("listen", "--ephemeral", "--port", "0", *arguments)
+    done = here("listen", "--ephemeral", "--port", "0", *arguments)
     said = " ".join(done.stderr.decode().split())
     assert (done.returncode, words in said) == (code, True), said
     assert said.count("error: ") == 1
@@ -162,8 +163,8 @@ def test_a_mistake_is_refused_at_start(arguments: list[str], code: int, words: s
 
 
 def test_ready_waits_and_env_points_at_the_listener(home: Path) -> None:
-    assert pushkit("ready", "--timeout", "100ms").returncode == 124
-    assert pushkit("env").returncode == 6
+    assert here("ready", "--timeout", "100ms").returncode == 124
+    assert here("env").returncode == 6
     waiting: list[int] = []
     thread = threading.Thread(target=lambda: waiting.append(pushkit("ready").returncode))
     thread.start()
@@ -191,10 +192,10 @@ def test_a_killed_listener_is_not_taken_for_a_running_one(home: Path) -> None:
         process.kill()
         process.wait()
     assert (home / "run" / "listen.json").exists()
-    assert pushkit("ready", "--timeout", "100ms").returncode == 124
-    assert pushkit("send", "--type", "voip").returncode == 5
+    assert here("ready", "--timeout", "100ms").returncode == 124
+    assert here("send", "--type", "voip").returncode == 5
     with listening("--port", "0"):
-        assert pushkit("send", "--type", "voip").returncode == 0
+        assert here("send", "--type", "voip").returncode == 0
 
 
 def test_demo_tells_the_story_and_leaves_nothing(home: Path, tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_demo_tells_the_story_and_leaves_nothing(home: Path, tmp_path: Path) -> 
 
 
 def test_demo_speaks_json_too() -> None:
-    found = objects(pushkit("demo", "--json").stdout)
+    found = objects(here("demo", "--json").stdout)
     assert found[0]["event"] == "ready"
     assert [one["outcome"] for one in found if one["event"] == "reply"] == [
         "accepted",

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands import listening, pushkit
+from tests.cli.errands import here
+from tests.commands import listening
 
 
 def _reached(ready: dict[str, Any], name: str) -> bool:
@@ -37,7 +38,7 @@ def test_a_host_and_names_of_ones_own(home: Path) -> None:
         assert ready["endpoint"] == f"https://127.0.0.2:{ready['port']}"
         for name in ("127.0.0.2", "apns.test", "10.1.2.3", "localhost"):
             assert _reached(ready, name)
-        assert pushkit("send", "--type", "voip").returncode == 0
+        assert here("send", "--type", "voip").returncode == 0
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.1", ready["port"])).close()
         process.terminate()
@@ -67,7 +68,7 @@ def test_an_address_that_others_reach_is_warned_of(home: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(home: Path, words: tuple[str, ...], said: bytes) -> None:
-    done = pushkit("listen", "--port", "0", *words)
+    done = here("listen", "--port", "0", *words)
     assert done.returncode == 2
     assert said in b" ".join(done.stderr.split())
     assert b"Traceback" not in done.stderr

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8, p8_file
 from tests.cli.errands import failed, here, prepared, spoken
-from tests.commands import objects, pushkit
+from tests.commands import objects
 
 _PROJECT = f"""
 [keys.{KEY}]
@@ -56,7 +56,7 @@ def test_a_project_is_found_upward_with_its_key_beside_it(
     file = project(_PROJECT)
     (file.parent / "keys").mkdir()
     p8_file(file.parent / "keys")
-    done = pushkit("token", "--app", APP, "--env", "production")
+    done = here("token", "--app", APP, "--env", "production")
     assert (done.returncode, done.stdout.count(b".")) == (0, 2), done.stderr
     assert _environment("--to", "bob") == "production"
     assert not (home / "profiles").exists()
@@ -64,7 +64,7 @@ def test_a_project_is_found_upward_with_its_key_beside_it(
 
 def test_a_key_file_that_is_missing_is_named(project: Write) -> None:
     file = project(_PROJECT)
-    said = failed(pushkit("token", "--app", APP, "--env", "production"), 6)
+    said = failed(here("token", "--app", APP, "--env", "production"), 6)
     assert "no such file" in said
     assert "".join(str(file.parent / "keys").split()) in said.replace(" ", "")
 
@@ -75,10 +75,10 @@ def test_the_nearest_file_wins_and_outside_there_is_none(
     file = project('environment = "sandbox"')
     nearer = file.parent / "src" / "pushkit.toml"
     nearer.write_text('environment = "production"')
-    shown = pushkit("config", "show").stdout.decode()
+    shown = here("config", "show").stdout.decode()
     assert "environment = production" in shown
     monkeypatch.chdir(tmp_path)
-    assert "environment" not in pushkit("config", "show").stdout.decode()
+    assert "environment" not in here("config", "show").stdout.decode()
 
 
 def test_the_command_line_then_a_variable_then_the_project_then_the_profile(
@@ -114,7 +114,7 @@ def test_a_project_hides_what_the_profile_calls_the_same(project: Write, tmp_pat
     file = project(_PROJECT)
     (file.parent / "keys").mkdir()
     p8_file(file.parent / "keys")
-    found = objects(pushkit("register", "list", "--json").stdout)
+    found = objects(here("register", "list", "--json").stdout)
     apps = {one["name"]: one["production"] for one in found if one["kind"] == "app"}
     assert apps == {APP: KEY, "com.example.two": "XYZ123XYZ1"}
     origins = {one["name"]: one["origin"] for one in found}
@@ -123,8 +123,8 @@ def test_a_project_hides_what_the_profile_calls_the_same(project: Write, tmp_pat
         "project",
         "profile",
     )
-    assert pushkit("register", "remove", "app", APP).returncode == 0  # the profile's own
-    said = failed(pushkit("register", "remove", "app", APP), 2)
+    assert here("register", "remove", "app", APP).returncode == 0  # the profile's own
+    said = failed(here("register", "remove", "app", APP), 2)
     assert "take it out of that file by hand" in said
 
 
@@ -161,7 +161,7 @@ def test_a_typo_is_an_error_that_says_what_was_meant(
 def test_bytes_that_are_no_text_are_an_error_too(project: Write) -> None:
     file = project("")
     file.write_bytes(b"environment = '\xff\xfe'")
-    assert "is not TOML" in failed(pushkit("config", "show"), 6)
+    assert "is not TOML" in failed(here("config", "show"), 6)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_project_that_cannot_be_read_is_named(project: Write) -> None:
     file = project("")
     file.unlink()
     file.symlink_to(file)
-    assert pushkit("config", "show").returncode == 0  # a link to nowhere is no file
+    assert here("config", "show").returncode == 0  # a link to nowhere is no file
 
 
 # Profiles
@@ -197,19 +197,19 @@ def test_a_project_that_cannot_be_read_is_named(project: Write) -> None:
 def test_profiles_know_nothing_of_each_other(home: Path, tmp_path: Path) -> None:
     file = str(p8_file(tmp_path))
     words = ("register", "app", APP, "--team-id", TEAM, "--key", file)
-    assert pushkit("--profile", "work", *words).returncode == 0
-    assert pushkit("register", "list").stdout == b""
-    assert APP in pushkit("--profile", "work", "register", "list").stdout.decode()
+    assert here("--profile", "work", *words).returncode == 0
+    assert here("register", "list").stdout == b""
+    assert APP in here("--profile", "work", "register", "list").stdout.decode()
     token = ("token", "--app", APP, "--env", "sandbox")
-    assert "no key is known" in failed(pushkit(*token), 6)
-    assert pushkit(*token, variables={"PUSHKIT_PROFILE": "work"}).returncode == 0
-    assert pushkit("register", "remove", "key", KEY).returncode == 2
-    assert pushkit("--profile", "work", "register", "remove", "key", KEY).returncode == 0
+    assert "no key is known" in failed(here(*token), 6)
+    assert here(*token, variables={"PUSHKIT_PROFILE": "work"}).returncode == 0
+    assert here("register", "remove", "key", KEY).returncode == 2
+    assert here("--profile", "work", "register", "remove", "key", KEY).returncode == 0
 
 
 def test_looking_into_a_profile_does_not_make_it(home: Path) -> None:
-    pushkit("register", "key", "-", "--team-id", TEAM, "--key-id", KEY, stdin=p8())
-    assert pushkit("--profile", "typo", "register", "list").stdout == b""
+    here("register", "key", "-", "--team-id", TEAM, "--key-id", KEY, stdin=p8())
+    assert here("--profile", "typo", "register", "list").stdout == b""
     assert [path.name for path in (home / "profiles").iterdir()] == ["default"]
 
 

@@ -10,7 +10,7 @@ from pushkit_cli.apns.message import Response
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8
 from tests.cli.errands import failed, here, spoken
 from tests.cli.hosts import Proxy, RawHost, always, connect_proxy, raw_host
-from tests.commands import objects, pushkit
+from tests.commands import objects
 
 _SEND = ("send", "--type", "voip", "--to", TOKEN, "--app", APP, "-d", "callUUID=x",
     "--retries", "0")  # fmt: skip
@@ -51,7 +51,7 @@ def test_a_push_for_apple_goes_through_the_proxy_of_a_variable(
     apple: RawHost, variable: str
 ) -> None:
     with connect_proxy(onward=apple.port) as proxy:
-        done = pushkit(*_SEND, "--env", "production", "--cacert", str(apple.ca_file),
+        done = here(*_SEND, "--env", "production", "--cacert", str(apple.ca_file),
             variables={variable: proxy.url(f"user:{_WORD}@")})  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert proxy.requests == [f"CONNECT {_PRODUCTION}:443 HTTP/1.1"]
@@ -68,7 +68,7 @@ def test_a_push_for_apple_goes_through_the_proxy_of_a_variable(
 def test_a_proxy_that_is_named_wins_over_the_variables(apple: RawHost) -> None:
     with connect_proxy(onward=apple.port) as named, connect_proxy() as other:
         said = {"HTTPS_PROXY": other.url(), "NO_PROXY": "*"}
-        done = pushkit(*_SEND, "--env", "production", "--cacert", str(apple.ca_file), "--proxy",
+        done = here(*_SEND, "--env", "production", "--cacert", str(apple.ca_file), "--proxy",
             named.url(), variables=said)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (len(named.heads), other.heads) == (1, [])
@@ -78,13 +78,13 @@ def test_a_proxy_that_is_named_wins_over_the_variables(apple: RawHost) -> None:
 def test_escapes_in_a_proxys_credentials_are_undone(apple: RawHost) -> None:
     with connect_proxy(onward=apple.port) as proxy:
         said = {"HTTPS_PROXY": proxy.url("us%40er:p%3Aw%2Fd%20@")}
-        pushkit(*_SEND, "--env", "production", variables=said)
+        here(*_SEND, "--env", "production", variables=said)
     assert base64.b64encode(b"us@er:p:w/d ") in proxy.heads[0]
 
 
 def test_the_proxy_is_told_when_asked_and_its_password_never(apple: RawHost) -> None:
     with connect_proxy(onward=apple.port) as proxy:
-        done = pushkit("-v", *_SEND, "--env", "production", "--cacert", str(apple.ca_file),
+        done = here("-v", *_SEND, "--env", "production", "--cacert", str(apple.ca_file),
             variables={"HTTPS_PROXY": proxy.url(f"user:{_WORD}@")})  # fmt: skip
     assert f"proxy 127.0.0.1:{proxy.port}" in spoken(done)
     assert _WORD not in spoken(done)
@@ -97,7 +97,7 @@ def test_no_proxy_stands_before_this_machine(tmp_path: Path, endpoint: str, name
         url = f"https://{endpoint}:{host.port}"
         extra = ("--proxy", proxy.url()) if named else ()
         said = {"HTTPS_PROXY": proxy.url(), "ALL_PROXY": proxy.url(), "https_proxy": proxy.url()}
-        done = pushkit(*_SEND, "--env", "local", "--endpoint", url, "--cacert",
+        done = here(*_SEND, "--env", "local", "--endpoint", url, "--cacert",
             str(host.ca_file), *extra, variables=said)  # fmt: skip
     assert proxy.heads == []
     assert done.returncode == (5 if endpoint == "[::1]" else 0)  # it listens on 127.0.0.1 alone
@@ -113,12 +113,12 @@ def test_a_foreign_host_is_reached_through_the_proxy_that_is_named(tmp_path: Pat
         words = (*_SEND, "--env", "local", "--endpoint", f"https://{name}:2197", "--cacert",
             str(host.ca_file))  # fmt: skip
         said = {"HTTPS_PROXY": other.url(), "ALL_PROXY": other.url()}
-        refused = pushkit(*words, "--proxy", proxy.url(), variables=said)
+        refused = here(*words, "--proxy", proxy.url(), variables=said)
         assert f"--send-key-to {name}" in failed(refused, 2)
         assert proxy.heads == []
         named = (*words, "--send-key-to", name)
-        assert pushkit(*named, "--proxy", proxy.url(), variables=said).returncode == 0
-        assert pushkit(*named, variables=said).returncode == 5  # the variables are for Apple's
+        assert here(*named, "--proxy", proxy.url(), variables=said).returncode == 0
+        assert here(*named, variables=said).returncode == 5  # the variables are for Apple's
     assert proxy.requests == [f"CONNECT {name}:2197 HTTP/1.1"]
     assert other.heads == []
     for secret in _secrets(host):
@@ -129,7 +129,7 @@ def test_a_foreign_host_is_reached_through_the_proxy_that_is_named(tmp_path: Pat
 def test_no_proxy_is_obeyed(apple: RawHost, bypass: str) -> None:
     with connect_proxy() as proxy:
         said = {"HTTPS_PROXY": proxy.url(), "NO_PROXY": bypass}
-        done = pushkit("-v", *_SEND, "--env", "production", "--dry-run", variables=said)
+        done = here("-v", *_SEND, "--env", "production", "--dry-run", variables=said)
     assert (done.returncode, proxy.heads) == (0, [])
     assert "proxy none" in spoken(done)
 
@@ -137,7 +137,7 @@ def test_no_proxy_is_obeyed(apple: RawHost, bypass: str) -> None:
 @pytest.mark.parametrize("answer", [b"403 No", b"407 Proxy Authentication Required", b"502 X"])
 def test_a_proxy_that_refuses_means_not_sent(answer: bytes) -> None:
     with connect_proxy(refusal=answer) as proxy:
-        done = pushkit(*_SEND, "--env", "sandbox", variables={
+        done = here(*_SEND, "--env", "sandbox", variables={
             "HTTPS_PROXY": proxy.url(f"user:{_WORD}@")})  # fmt: skip
     said = failed(done, 5)
     assert f"refused: HTTP/1.1 {answer.decode()}" in said
@@ -145,10 +145,10 @@ def test_a_proxy_that_refuses_means_not_sent(answer: bytes) -> None:
 
 
 def test_a_proxy_that_is_not_there_or_hangs_up_means_not_sent() -> None:
-    said = failed(pushkit(*_SEND, "--env", "sandbox", "--proxy", "http://127.0.0.1:1"), 5)
+    said = failed(here(*_SEND, "--env", "sandbox", "--proxy", "http://127.0.0.1:1"), 5)
     assert "127.0.0.1:1 cannot be reached" in said
     with connect_proxy(onward=1) as proxy:
-        done = pushkit(*_SEND, "--env", "sandbox", "--proxy", proxy.url())
+        done = here(*_SEND, "--env", "sandbox", "--proxy", proxy.url())
     failed(done, 5)
 
 
@@ -157,7 +157,7 @@ def test_a_certificate_of_another_name_behind_a_proxy_is_not_trusted(tmp_path: P
         raw_host(tmp_path, always(_OK), names=("evil.example",)) as host,
         connect_proxy(onward=host.port) as proxy,
     ):
-        done = pushkit(*_SEND, "--env", "production", "--cacert", str(host.ca_file),
+        done = here(*_SEND, "--env", "production", "--cacert", str(host.ca_file),
             variables={"HTTPS_PROXY": proxy.url()})  # fmt: skip
     assert "is not trusted" in failed(done, 5)
     assert host.asked == []

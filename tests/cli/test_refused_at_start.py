@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.credentials import p8_file, wrong_keys
 from tests.cli.errands import failed, here
-from tests.commands import listening, objects, pushkit
+from tests.commands import listening, objects
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def test_a_port_in_use_names_the_way_out(taken: int, option: str, where: str) ->
 
 def test_a_second_listener_on_one_home_is_told_of_the_first() -> None:
     with listening("--port", "0") as (process, ready):
-        done = pushkit("listen", "--port", "0", "--json")
+        done = here("listen", "--port", "0", "--json")
         said = failed(done, 6)
         assert f"process {process.pid}, {ready['endpoint']}" in said
         assert "--ephemeral --port 0" in said
         (error,) = objects(done.stdout)
         assert (error["event"], error["kind"], error["exit"]) == ("error", "config", 6)
-        assert pushkit("send", "--type", "voip").returncode == 0  # the first goes on
+        assert here("send", "--type", "voip").returncode == 0  # the first goes on
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_what_is_spoilt_among_its_own_certificates_is_made_anew(home: Path) -> N
     for file in ca.parent.glob("*.pem"):
         file.write_bytes(b"garbage")
     with listening("--port", "0"):
-        assert pushkit("send", "--type", "voip").returncode == 0
+        assert here("send", "--type", "voip").returncode == 0
 
 
 def test_a_certificate_that_cannot_be_written_is_named(home: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8, p8_file
 from tests.cli.errands import failed, here, holding, left_behind, prepared, spoken
 from tests.cli.typist import type_in_pty
-from tests.commands import PUSHKIT, objects, pushkit
+from tests.commands import PUSHKIT, objects
 from tests.pty_run import stray_controls
 
 _DEVICE = ("register", "device", "bob", "--app", APP, "--type", "voip", "--env", "sandbox")
@@ -20,37 +20,35 @@ _SECRET = "an-export-token.of-the.tests-0123456789"
 
 
 def test_a_real_device_is_written_down(home: Path) -> None:
-    done = pushkit(*_DEVICE, "--token", TOKEN.upper(), "--json")
+    done = here(*_DEVICE, "--token", TOKEN.upper(), "--json")
     said = objects(done.stdout)[0]
     assert (said["event"], said["name"]) == ("registered", "bob")
     assert TOKEN not in done.stdout.decode().lower()
-    assert pushkit(*_DEVICE, "--token", TOKEN).stdout == b"unchanged  device  bob\n"
-    shown = pushkit("register", "show", "device", "bob").stdout.decode()
+    assert here(*_DEVICE, "--token", TOKEN).stdout == b"unchanged  device  bob\n"
+    shown = here("register", "show", "device", "bob").stdout.decode()
     assert "abab…abab" in shown or "abab..abab" in shown
     assert TOKEN not in shown
-    assert (
-        said["token_fp"] in pushkit("register", "show", "device", "bob", "--json").stdout.decode()
-    )
+    assert said["token_fp"] in here("register", "show", "device", "bob", "--json").stdout.decode()
 
 
 def test_a_token_may_be_base64(home: Path) -> None:
-    assert pushkit(*_DEVICE, "--token", "q6urq6urq6urq6urq6urqw==").returncode == 0
+    assert here(*_DEVICE, "--token", "q6urq6urq6urq6urq6urqw==").returncode == 0
     assert holding(home, b"ab" * 16) != []
 
 
 def test_another_token_needs_replace(home: Path) -> None:
     prepared(*_DEVICE, "--token", TOKEN)
-    done = pushkit(*_DEVICE, "--token", "cd" * 32)
+    done = here(*_DEVICE, "--token", "cd" * 32)
     assert "another device bob" in failed(done, 6)
-    assert pushkit(*_DEVICE, "--token", "cd" * 32, "--replace").stdout.startswith(b"replaced")
+    assert here(*_DEVICE, "--token", "cd" * 32, "--replace").stdout.startswith(b"replaced")
     assert holding(home, TOKEN.encode()) == []
 
 
 def test_a_device_has_a_token_for_each_type(home: Path) -> None:
     prepared(*_DEVICE, "--token", TOKEN)
     more = [word.replace("voip", "alert") for word in _DEVICE]
-    assert pushkit(*more, "--token", "cd" * 32).stdout.startswith(b"registered")
-    shown = objects(pushkit("register", "show", "device", "bob", "--json").stdout)[0]
+    assert here(*more, "--token", "cd" * 32).stdout.startswith(b"registered")
+    shown = objects(here("register", "show", "device", "bob", "--json").stdout)[0]
     assert set(shown["tokens"]) == {"voip", "alert"}
     assert shown["recorded"].startswith("20")
 
@@ -90,11 +88,11 @@ def test_a_mistake_about_a_device_is_named(arguments: list[str], code: int, word
 
 def test_an_emulated_device_comes_with_its_tokens(home: Path) -> None:
     words = ("register", "device", "alice", "--app", APP, "--type", "voip", "--type", "alert")
-    first = objects(pushkit(*words, "--json").stdout)[0]
+    first = objects(here(*words, "--json").stdout)[0]
     assert (first["event"], set(first["tokens"])) == ("registered", {"voip", "alert"})
-    again = objects(pushkit(*words, "--json").stdout)[0]
+    again = objects(here(*words, "--json").stdout)[0]
     assert (again["event"], again["tokens"]) == ("unchanged", first["tokens"])
-    assert first["tokens"]["voip"] in pushkit(*words).stdout.decode()
+    assert first["tokens"]["voip"] in here(*words).stdout.decode()
 
 
 # Export tokens
@@ -103,16 +101,16 @@ def test_an_emulated_device_comes_with_its_tokens(home: Path) -> None:
 def test_an_export_token_comes_from_a_file_and_is_never_shown(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"{_SECRET}\n")
-    assert pushkit(*_EXPORT, "--token-file", str(file)).stdout.startswith(b"registered")
-    assert pushkit(*_EXPORT, "--token-file", str(file)).stdout.startswith(b"unchanged")
-    done = pushkit(*_EXPORT, "--token-file", "-", stdin=b"another-token-0123456789")
+    assert here(*_EXPORT, "--token-file", str(file)).stdout.startswith(b"registered")
+    assert here(*_EXPORT, "--token-file", str(file)).stdout.startswith(b"unchanged")
+    done = here(*_EXPORT, "--token-file", "-", stdin=b"another-token-0123456789")
     assert "another export-token" in failed(done, 6)
     for words in (["list"], ["show", "export-token", f"{APP}/delivery"], ["list", "--json"]):
-        done = pushkit("register", *words)
+        done = here("register", *words)
         assert APP in done.stdout.decode()
         assert _SECRET not in done.stdout.decode() + done.stderr.decode()
     assert len(holding(home, _SECRET.encode())) == 1
-    assert pushkit("register", "remove", "export-token", f"{APP}/delivery").returncode == 0
+    assert here("register", "remove", "export-token", f"{APP}/delivery").returncode == 0
     assert holding(home, _SECRET.encode()) == []
 
 
@@ -134,11 +132,11 @@ def test_an_export_token_is_typed_unseen(home: Path) -> None:
 
 
 def test_nobody_is_there_to_type_an_export_token() -> None:
-    assert "nobody is there to type it" in failed(pushkit(*_EXPORT), 2)
+    assert "nobody is there to type it" in failed(here(*_EXPORT), 2)
 
 
 def test_an_export_token_is_no_argument() -> None:
-    assert "No such option" in failed(pushkit(*_EXPORT, "--token", _SECRET), 2)
+    assert "No such option" in failed(here(*_EXPORT, "--token", _SECRET), 2)
 
 
 # Another key for a whole team
@@ -151,9 +149,9 @@ def test_use_key_changes_every_app_of_the_team_and_no_other(home: Path, tmp_path
     other = str(p8_file(tmp_path, foreign))
     prepared("register", "app", "com.c", "--team-id", "OTHERTEAM1", "--key", other)
     prepared("register", "key", str(p8_file(tmp_path, new)), "--team-id", TEAM)
-    done = pushkit("register", "use-key", new, "--team-id", TEAM, "--env", "sandbox", "--json")
+    done = here("register", "use-key", new, "--team-id", TEAM, "--env", "sandbox", "--json")
     assert [one["name"] for one in objects(done.stdout)] == ["com.a", "com.b"]
-    listed = objects(pushkit("register", "list", "--json").stdout)
+    listed = objects(here("register", "list", "--json").stdout)
     apps = {one["name"]: one for one in listed if one["kind"] == "app"}
     assert (apps["com.a"]["sandbox"], apps["com.a"]["production"]) == (new, KEY)
     assert (apps["com.b"]["sandbox"], apps["com.c"]["sandbox"]) == (new, foreign)
@@ -161,7 +159,7 @@ def test_use_key_changes_every_app_of_the_team_and_no_other(home: Path, tmp_path
 
 def test_use_key_drops_the_provider_token_that_was_kept(home: Path, tmp_path: Path) -> None:
     prepared("register", "app", APP, "--team-id", TEAM, "--key", str(p8_file(tmp_path)))
-    kept = pushkit("token", "--app", APP, "--env", "sandbox").stdout.strip()
+    kept = here("token", "--app", APP, "--env", "sandbox").stdout.strip()
     assert len(holding(home, kept)) == 1
     prepared("register", "use-key", KEY, "--team-id", TEAM, "--env", "sandbox")
     assert holding(home, kept) == []
@@ -183,7 +181,7 @@ def test_use_key_refuses_what_cannot_be(tmp_path: Path, arguments: list[str], wo
 
 def test_use_key_says_when_there_is_no_app(tmp_path: Path) -> None:
     prepared("register", "key", str(p8_file(tmp_path)), "--team-id", TEAM)
-    done = pushkit("register", "use-key", KEY, "--team-id", TEAM, "--env", "sandbox")
+    done = here("register", "use-key", KEY, "--team-id", TEAM, "--env", "sandbox")
     assert done.returncode == 0
     assert "nothing changed" in spoken(done)
 
@@ -197,13 +195,13 @@ def test_a_removed_key_leaves_no_copy_and_no_token_it_signed(home: Path, tmp_pat
     for pem in (old, new):  # the second takes the first one's place
         file = str(p8_file(tmp_path, pem=pem))
         words = ("register", "app", APP, "--team-id", TEAM, "--key", file, "--replace")
-        assert pushkit(*words).returncode == 0
-        tokens.append(pushkit("token", "--app", APP, "--env", "production").stdout.strip())
+        assert here(*words).returncode == 0
+        tokens.append(here("token", "--app", APP, "--env", "production").stdout.strip())
     assert len(set(tokens)) == 2
-    assert pushkit("register", "remove", "key", KEY).stdout == f"removed  key  {KEY}\n".encode()
+    assert here("register", "remove", "key", KEY).stdout == f"removed  key  {KEY}\n".encode()
     for secret in (*tokens, *(line for pem in (old, new) for line in pem.splitlines()[1:-1])):
         assert holding(home, secret) == []
-    assert "no key" in failed(pushkit("register", "show", "key", KEY), 2)
+    assert "no key" in failed(here("register", "show", "key", KEY), 2)
     assert left_behind(home) == []
 
 
@@ -215,7 +213,7 @@ def test_what_is_not_there_cannot_be_shown_or_removed(home: Path, kind: str) -> 
 
 
 def test_an_empty_list_says_that_nothing_is_needed(home: Path) -> None:
-    done = pushkit("register", "list")
+    done = here("register", "list")
     assert (done.returncode, done.stdout) == (0, b"")
     assert "needs nothing" in spoken(done)
     assert not home.exists()
@@ -224,10 +222,10 @@ def test_an_empty_list_says_that_nothing_is_needed(home: Path) -> None:
 def test_a_list_holds_one_line_for_each_thing_and_no_secret(home: Path, tmp_path: Path) -> None:
     pem = p8()
     prepared("register", "app", APP, "--team-id", TEAM, "--key", str(p8_file(tmp_path, pem=pem)))
-    pushkit(*_DEVICE, "--token", TOKEN)
-    pushkit(*_EXPORT, "--token-file", "-", stdin=_SECRET.encode())
+    here(*_DEVICE, "--token", TOKEN)
+    here(*_EXPORT, "--token-file", "-", stdin=_SECRET.encode())
     prepared("register", "app", "com.example.local")
-    text = pushkit("register", "list").stdout.decode()
+    text = here("register", "list").stdout.decode()
     assert [line.split()[0] for line in text.splitlines()] == [
         "app",
         "key",
@@ -235,7 +233,7 @@ def test_a_list_holds_one_line_for_each_thing_and_no_secret(home: Path, tmp_path
         "export-token",
         "app",
     ]
-    found = objects(pushkit("register", "list", "--json").stdout)
+    found = objects(here("register", "list", "--json").stdout)
     assert [(one["event"], one["v"]) for one in found] == [("item", 1)] * 5
     for secret in (_SECRET, TOKEN, pem.splitlines()[1].decode()):
         assert secret not in text

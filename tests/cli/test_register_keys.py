@@ -7,11 +7,11 @@ import pytest
 
 from tests.cli.credentials import APP, KEY, TEAM, new_key, p8, p8_file, wrong_keys
 from tests.cli.errands import failed, here, holding, left_behind
-from tests.commands import objects, pushkit
+from tests.commands import objects
 
 
 def _register(file: Path, *more: str, team: str = TEAM) -> tuple[int, str]:
-    done = pushkit("register", "key", str(file), "--team-id", team, *more)
+    done = here("register", "key", str(file), "--team-id", team, *more)
     return done.returncode, done.stdout.decode()
 
 
@@ -35,9 +35,9 @@ def test_a_kept_key_is_a_private_file_and_stands_nowhere_else(home: Path, tmp_pa
 
 
 def test_a_key_comes_from_standard_input_with_its_id(home: Path) -> None:
-    done = pushkit("register", "key", "-", "--team-id", TEAM, "--key-id", KEY, stdin=p8())
+    done = here("register", "key", "-", "--team-id", TEAM, "--key-id", KEY, stdin=p8())
     assert (done.returncode, done.stdout) == (0, f"registered  key  {KEY}\n".encode())
-    done = pushkit("register", "key", "-", "--team-id", TEAM, stdin=p8())
+    done = here("register", "key", "-", "--team-id", TEAM, stdin=p8())
     assert "the key id is not known" in failed(done, 6)
 
 
@@ -46,7 +46,7 @@ def test_another_key_of_the_same_id_needs_replace(home: Path, tmp_path: Path) ->
     file = p8_file(tmp_path, pem=first)
     _register(file)
     file.write_bytes(second)
-    done = pushkit("register", "key", str(file), "--team-id", TEAM)
+    done = here("register", "key", str(file), "--team-id", TEAM)
     assert "another key" in failed(done, 6)
     assert "--replace" in failed(done, 6)
     assert holding(home, first.splitlines()[1]) != []
@@ -64,7 +64,7 @@ def test_another_scope_needs_replace_too(home: Path, tmp_path: Path) -> None:
     assert _register(file, "--env", "sandbox")[0] == 6
     assert _register(file, team="OTHERTEAM1")[0] == 6
     assert _register(file, "--replace")[1].startswith("replaced")
-    shown = objects(pushkit("register", "show", "key", KEY, "--json").stdout)[0]
+    shown = objects(here("register", "show", "key", KEY, "--json").stdout)[0]
     assert shown["environments"] == "sandbox, production"
     assert shown["topics"] == "every app of the team"
 
@@ -91,7 +91,7 @@ def test_ids_that_changed_places_are_named(
 
 
 def test_ids_that_changed_places_beside_standard_input_are_seen_by_their_form(home: Path) -> None:
-    done = pushkit("register", "key", "-", "--team-id", TEAM, "--key-id", "key", stdin=p8())
+    done = here("register", "key", "-", "--team-id", TEAM, "--key-id", "key", stdin=p8())
     assert "key is no key id" in failed(done, 6)
 
 
@@ -130,14 +130,14 @@ def test_every_wrong_key_is_in_the_table() -> None:
 
 
 def test_a_file_that_is_not_there_and_a_team_that_is_not_said(tmp_path: Path) -> None:
-    done = pushkit("register", "key", str(tmp_path / "AuthKey_X.p8"), "--team-id", TEAM)
+    done = here("register", "key", str(tmp_path / "AuthKey_X.p8"), "--team-id", TEAM)
     assert "no such file" in failed(done, 2)
-    assert "--team-id is missing" in failed(pushkit("register", "key", str(p8_file(tmp_path))), 2)
+    assert "--team-id is missing" in failed(here("register", "key", str(p8_file(tmp_path))), 2)
 
 
 def test_carriage_returns_and_blank_lines_do_no_harm(home: Path, tmp_path: Path) -> None:
     pem = b"\n" + p8(new_key()).replace(b"\n", b"\r\n") + b"\r\n"
     assert _register(p8_file(tmp_path, pem=pem))[0] == 0
-    done = pushkit("register", "app", APP, "--team-id", TEAM, "--key-id", KEY)
+    done = here("register", "app", APP, "--team-id", TEAM, "--key-id", KEY)
     assert done.returncode == 0
-    assert pushkit("token", "--app", APP, "--env", "sandbox").returncode == 0
+    assert here("token", "--app", APP, "--env", "sandbox").returncode == 0

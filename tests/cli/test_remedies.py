@@ -7,15 +7,15 @@ import pytest
 
 from pushkit_cli.engine.listener import Running
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8_file
-from tests.cli.errands import prepared
-from tests.commands import listening, objects, pushkit
+from tests.cli.errands import here, prepared
+from tests.commands import listening, objects
 
 _LOCAL_APP = "com.example.pushkit"
 
 
 def _refused(*words: str, **variables: str) -> tuple[str, str]:
     """The reason and the hint of a push that the listener refuses."""
-    done = pushkit("send", "--type", "voip", "-d", "callUUID=x", "--json", *words,
+    done = here("send", "--type", "voip", "-d", "callUUID=x", "--json", *words,
         variables=variables)  # fmt: skip
     reply: dict[str, Any] = objects(done.stdout)[0]
     assert (done.returncode, reply["outcome"]) == (4, "refused"), done.stderr
@@ -24,7 +24,7 @@ def _refused(*words: str, **variables: str) -> tuple[str, str]:
 
 def test_the_remedy_stands_in_one_line_after_the_refusal(listener: Running) -> None:
     words = ("--to", TOKEN, "--app", _LOCAL_APP, "--env", "local", "-d", "callUUID=x")
-    done = pushkit("send", "--type", "voip", *words)
+    done = here("send", "--type", "voip", *words)
     said = " ".join(done.stderr.decode().split())
     assert (done.returncode, said.count("hint: "), said.count("error: ")) == (4, 1, 0)
 
@@ -32,8 +32,8 @@ def test_the_remedy_stands_in_one_line_after_the_refusal(listener: Running) -> N
 def _written_down(environment: str, app: str = _LOCAL_APP) -> str:
     """A real device in the book; the day it was written down comes back."""
     words = ("--app", app, "--type", "voip", "--token", TOKEN, "--env", environment)
-    assert pushkit("register", "device", "bob", *words).returncode == 0
-    shown = objects(pushkit("register", "show", "device", "bob", "--json").stdout)[0]
+    assert here("register", "device", "bob", *words).returncode == 0
+    shown = objects(here("register", "show", "device", "bob", "--json").stdout)[0]
     return str(shown["recorded"])
 
 
@@ -53,7 +53,7 @@ def test_a_bad_device_token_names_the_environment_the_book_knows(
 
 def test_lint_says_the_same_before_anything_is_sent(listener: Running) -> None:
     day = _written_down("production")
-    done = pushkit("send", "--type", "voip", "--to", "bob", "--env", "local", "-d", "a=b")
+    done = here("send", "--type", "voip", "--to", "bob", "--env", "local", "-d", "a=b")
     assert done.returncode == 3
     said = " ".join(done.stderr.decode().split())
     assert f"registered as production on {day}; add --env production" in said
@@ -80,7 +80,7 @@ def test_a_topic_that_does_not_fit_names_the_right_one(
 ) -> None:
     words = ("send", "--json", "--type", kind, "--to", "iphone", "--topic", topic, "-d", "a=b")
     for more, code in ((), 3), (("--no-lint",), 4):
-        done = pushkit(*words, *more)
+        done = here(*words, *more)
         reply = objects(done.stdout)[0]
         assert done.returncode == code
         assert right in reply["hint"].replace(",", "").split()
@@ -116,7 +116,7 @@ def _with_key(file: Path, team_id: str, key_id: str) -> dict[str, str]:
 def test_ids_that_changed_places_are_seen_by_the_files_name(tmp_path: Path) -> None:
     file = p8_file(tmp_path)
     with listening("--port", "0", "--key", str(file), "--team-id", TEAM):
-        good = pushkit("send", "--type", "voip", variables=_with_key(file, TEAM, KEY))
+        good = here("send", "--type", "voip", variables=_with_key(file, TEAM, KEY))
         assert good.returncode == 0, good.stderr
         reason, hint = _refused("--to", "iphone", **_with_key(file, KEY, TEAM))
     assert reason == "InvalidProviderToken"

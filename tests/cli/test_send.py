@@ -10,19 +10,19 @@ import pytest
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.engine.listener import Running
 from tests.apns_host import answering
-from tests.cli.errands import spoken
-from tests.commands import PUSHKIT, objects, pushkit
+from tests.cli.errands import here, spoken
+from tests.commands import PUSHKIT, objects
 from tests.conftest import Told
 
 
 def _sent(*arguments: str, stdin: bytes = b"") -> tuple[int, dict[str, Any], str]:
-    done = pushkit("send", "--json", *arguments, stdin=stdin)
+    done = here("send", "--json", *arguments, stdin=stdin)
     found = [one for one in objects(done.stdout) if one["event"] in ("reply", "error", "request")]
     return done.returncode, found[0], done.stderr.decode()
 
 
 def test_a_voip_push_needs_no_other_word(listener: Running, told: Told) -> None:
-    done = pushkit("send", "--type", "voip")
+    done = here("send", "--type", "voip")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(b"accepted  iphone  voip  200  apns-id ")
     first, second = done.stderr.decode().splitlines()[:2]
@@ -72,7 +72,7 @@ def test_lint_holds_and_no_lint_sends(listener: Running) -> None:
 
 
 def test_several_targets_go_over_one_connection(listener: Running, told: Told) -> None:
-    done = pushkit("send", "--type", "alert", "--title", "Hi", "--to", "iphone", "--to", "watch")
+    done = here("send", "--type", "alert", "--title", "Hi", "--to", "iphone", "--to", "watch")
     assert done.returncode == 0, done.stderr
     assert [line.split()[1] for line in done.stdout.decode().splitlines()] == ["iphone", "watch"]
     assert len({one["connection"] for one in told.named("push")}) == 1
@@ -108,7 +108,7 @@ def test_a_body_from_a_file_crosses_byte_for_byte(
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(listener: Running, told: Told) -> None:
-    done = pushkit("send", "--type", "voip", "--dry-run")
+    done = here("send", "--type", "voip", "--dry-run")
     lines = done.stdout.decode().splitlines()
     assert done.returncode == 0
     assert "apns-topic: com.example.pushkit.voip" in lines
@@ -185,7 +185,7 @@ def test_what_is_sent_when_nothing_is_said(
 def test_a_mistake_gets_one_error_a_hint_and_its_exit_code(
     listener: Running, told: Told, arguments: list[str], code: int, words: str
 ) -> None:
-    done = pushkit("send", *arguments)
+    done = here("send", *arguments)
     said = " ".join(done.stderr.decode().split())
     assert (done.returncode, words in said or words in done.stdout.decode()) == (code, True), said
     assert said.count("error: ") == (0 if code == 3 else 1)
@@ -194,7 +194,7 @@ def test_a_mistake_gets_one_error_a_hint_and_its_exit_code(
 
 
 def test_with_nobody_listening_nothing_is_sent(home: Path) -> None:
-    done = pushkit("send", "--type", "voip")
+    done = here("send", "--type", "voip")
     assert done.returncode == 5
     assert b"pushkit listen" in done.stderr
     assert not home.exists()
@@ -253,7 +253,7 @@ def test_a_real_token_is_shortened_and_an_emulated_one_shown(listener: Running) 
 
 
 def test_the_last_object_is_a_summary(listener: Running) -> None:
-    done = pushkit("--json", "send", "--type", "voip")
+    done = here("--json", "send", "--type", "voip")
     summary = objects(done.stdout)[-1]
     assert (summary["event"], summary["targets"], summary["accepted"]) == ("summary", 1, 1)
     assert summary["exit"] == 0
