@@ -39,6 +39,22 @@ _HOW: Mapping[str, str] = {
 }
 
 
+def event_of(payload: Any) -> str | None:
+    """`aps.event` of a body, where it has one."""
+    return _of_aps(payload, "event")
+
+
+def channel_of(payload: Any) -> str | None:
+    """The channel that a body starts a Live Activity on (iOS 18); `None` where it names none."""
+    return _of_aps(payload, "input-push-channel") if event_of(payload) == "start" else None
+
+
+def _of_aps(payload: Any, key: str) -> str | None:
+    aps = payload.get("aps") if isinstance(payload, dict) else None
+    found = aps.get(key) if isinstance(aps, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def complaints(aps: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What is wrong with an `aps`, and how to say it better."""
     event = aps.get("event")

@@ -1,6 +1,6 @@
 """The apps on the devices: handed a push, watched meanwhile, killed where they fail. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,9 @@ QUEUE = 1000
 """Pushes that an app's serial queue holds (ours); one more is dropped, and an event says so."""
 _DAY_S = 86_400
 
+Joins = Callable[[DeviceEvent, str, Environment, float, NewId], Iterator[Effect]]
+"""Told of each push that started a Live Activity on a channel, with the id of that."""
+
 
 class Apps:
     """What runs on the devices of one State, beside the rows that are kept of it."""
@@ -46,6 +49,7 @@ class Apps:
     def __init__(self, state: State, policy: DevicePolicy) -> None:
         self._state = state
         self._policy = policy
+        self.joins: Joins = lambda *_: iter(())
         self._busy = Busy(state)
         self._ringing = Ringing(policy.ring_s)
 
@@ -83,6 +87,8 @@ class Apps:
         app = self._state.app_state(of.device, of.app, where)
         outcome = device.deliver(of, payload, self._receiver(app, now, age_s))
         yield from self._hand(of, outcome, payload, app, now, new_id)
+        if outcome.channel is not None:
+            yield from self.joins(of, outcome.channel, where, now, new_id)
         if outcome.found is not None:
             call = replace(of, type=PushType.voip)
             yield from self.receive(call, outcome.found, where, now, new_id, age_s=age_s)
@@ -91,6 +97,7 @@ class Apps:
         phone = self._state.device(app.device)
         return Receiver(
             os="" if phone is None else phone.os,
+            platform="" if phone is None else phone.platform,
             condition=self._state.condition(app.device),
             app=app,
             day=int(now // _DAY_S),

@@ -14,7 +14,9 @@ from pushkit_cli.apns.channels import Asked, Operation, errand
 from pushkit_cli.apns.checks import is_uuid
 from pushkit_cli.apns.facts import Knowledge, Storage
 from pushkit_cli.apns.message import Request, Response
+from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.apns.rules import Refused
+from pushkit_cli.emulator.broadcasts import Broadcasts
 from pushkit_cli.emulator.channel_records import Channel
 from pushkit_cli.emulator.moves import Effect, NewId, Requested
 from pushkit_cli.emulator.push_event import CHANNEL, PUSH, PushEvent, auth_of
@@ -24,11 +26,17 @@ from pushkit_cli.emulator.state import State
 class Channels:
     """The channels of one State."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, broadcasts: Broadcasts) -> None:
         self._state = state
+        self._broadcasts = broadcasts
 
     def answer(
-        self, event: Requested, ruling: Ruling, knowledge: Knowledge, new_id: NewId
+        self,
+        event: Requested,
+        ruling: Ruling,
+        knowledge: Knowledge,
+        now: float,
+        new_id: NewId,
     ) -> tuple[PushEvent, Response, Iterator[Effect]]:
         """What is told of a request, what it is answered, and what follows from it.
 
@@ -46,14 +54,14 @@ class Channels:
                 hint=hint(ruling.reason.word, event.request, knowledge),
             )
             return seen, channels.refuse(ruling.reason, request_id=request_id), iter(())
-        return self._done(seen, ruling.asked, knowledge, request_id, new_id)
+        return self._done(seen, ruling.asked, request_id, now, new_id)
 
     def _done(
         self,
         seen: PushEvent,
         asked: Asked,
-        knowledge: Knowledge,
         request_id: str,
+        now: float,
         new_id: NewId,
     ) -> tuple[PushEvent, Response, Iterator[Effect]]:
         there = self._state.channel(asked.channel_id or "")
@@ -62,14 +70,14 @@ class Channels:
                 made = Channel(
                     id=base64.b64encode(bytes.fromhex(new_id())).decode("ascii"),
                     bundle_id=asked.bundle_id,
-                    environment=knowledge.environment,
+                    environment=seen.environment,
                     storage=asked.storage or Storage.NONE,
                 )
                 said = channels.created(channel_id=made.id, request_id=request_id)
                 seen = replace(seen, channel=made.id)
                 return replace(seen, status=said.status), said, self._make(made)
             case Operation.LIST:
-                ids = tuple(self._state.channels.of_app(asked.bundle_id, knowledge.environment))
+                ids = tuple(self._state.channels.of_app(asked.bundle_id, seen.environment))
                 return seen, channels.listed(ids, request_id=request_id), iter(())
             case _ if there is None:  # the rules let no such request through
                 raise AssertionError(asked)
@@ -81,13 +89,24 @@ class Channels:
             case Operation.SEND:
                 unique_id = message.as_uuid(new_id())
                 said = channels.sent(request_id=request_id, unique_id=unique_id)
-                return replace(seen, apns_unique_id=unique_id), said, iter(())
+                seen = replace(seen, apns_unique_id=unique_id)
+                return seen, said, self._send(seen, there, asked, now, new_id)
 
     def _make(self, made: Channel) -> Iterator[Effect]:
         yield self._state.put(made)
 
     def _delete(self, channel: Channel) -> Iterator[Effect]:
         yield self._state.drop(channel)
+        yield from self._broadcasts.closed(channel)
+
+    def _send(
+        self, seen: PushEvent, channel: Channel, asked: Asked, now: float, new_id: NewId
+    ) -> Iterator[Effect]:
+        read = seen.request.json
+        if asked.broadcast is not None and isinstance(read, Parsed):
+            yield from self._broadcasts.send(
+                seen.id, channel, asked.broadcast, read.value, now, new_id
+            )
 
 
 def _describe(event: Requested, knowledge: Knowledge, new_id: NewId) -> PushEvent:

@@ -29,6 +29,7 @@ class ClientEvent:
     detail: str
     basis: Basis = Basis.OURS
     token: None = None
+    channel: None = None
     count: int
     hint: str
 

@@ -1,7 +1,7 @@
 """Takes an accepted push to its device: at once, later, or never. Pure."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pushkit_cli.apns.payload import Parsed
@@ -133,13 +133,7 @@ class Courier:
         arrives = self._apps.receive(
             one.event, one.payload, one.environment, now, new_id, age_s=age_s
         )
-        for effect in arrives:
-            if isinstance(effect, Emit) and isinstance(effect.event, DeviceEvent) and (
-                effect.event.event is Happening.DELIVERED
-            ):  # fmt: skip
-                yield Emit(event=storage.from_storage(effect.event, age_s))
-            else:
-                yield effect
+        yield from from_storage(arrives, age_s)
 
     def _attempts(self, device: str) -> int:
         return sum(key.startswith("attempt/") for key in self._waiting.get(device, ()))
@@ -166,6 +160,17 @@ class Courier:
     def _still_ends(self, until: float, key: str) -> bool:
         found = self._state.records.get(key)
         return isinstance(found, Stored) and found.until == until
+
+
+def from_storage(arrives: Iterable[Effect], age_s: float) -> Iterator[Effect]:
+    """What comes of a push that arrives late, which its events say."""
+    for effect in arrives:
+        if isinstance(effect, Emit) and isinstance(effect.event, DeviceEvent) and (
+            effect.event.event is Happening.DELIVERED
+        ):  # fmt: skip
+            yield Emit(event=storage.from_storage(effect.event, age_s))
+        else:
+            yield effect
 
 
 def _type_of(sent: PushType | str | None, issued: DeviceToken) -> PushType:

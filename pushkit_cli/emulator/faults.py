@@ -53,6 +53,7 @@ class FaultEvent:
     detail: str
     basis: Basis = Basis.OURS
     token: str | None = None
+    channel: str | None = None
     rule: str
     number: int
     connection: int | None = None

@@ -251,6 +251,22 @@ class ClearFaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe:
+    """A Live Activity of an app on a device hears of one of the app's channels from now on."""
+
+    device: str
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsubscribe:
+    """It hears of it no more."""
+
+    device: str
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """The deadline has come."""
 
@@ -278,6 +294,8 @@ Input = (
     | RotateToken
     | Uninstall
     | Reinstall
+    | Subscribe
+    | Unsubscribe
     | Knocked
     | SetFaults
     | ClearFaults

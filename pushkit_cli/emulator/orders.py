@@ -19,7 +19,9 @@ from pushkit_cli.emulator.moves import (
     RotateToken,
     SetCondition,
     SetToken,
+    Subscribe,
     Uninstall,
+    Unsubscribe,
 )
 from pushkit_cli.emulator.state import App, Device, SigningKey
 from pushkit_cli.phone.calls import EndedReason
@@ -38,6 +40,8 @@ Order = (
     | EndCall
     | Kill
     | Reset
+    | Subscribe
+    | Unsubscribe
 )
 
 MAX_ORDERS = 200
@@ -55,6 +59,8 @@ _ORDERS: Mapping[str, type[Any]] = {
     "end-call": EndCall,
     "kill": Kill,
     "reset": Reset,
+    "subscribe": Subscribe,
+    "unsubscribe": Unsubscribe,
 }
 _RECORDS: Mapping[str, type[Any]] = {"app": App, "key": SigningKey, "device": Device}
 _NAMES = {kind: name for name, kind in (*_ORDERS.items(), *_RECORDS.items())}

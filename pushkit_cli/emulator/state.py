@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 
 from pushkit_cli.apns.facts import Key, Storage, TokenState
 from pushkit_cli.apns.push import Environment, PushType, topic_for
-from pushkit_cli.emulator.channel_records import Channel, ChannelIndex
+from pushkit_cli.emulator.channel_records import Channel, ChannelIndex, Message, Subscription
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.condition import Condition, Lock
 from pushkit_cli.phone.storage import Stored
@@ -136,7 +136,17 @@ class Handling:
 _R = TypeVar("_R", bound="Record")
 
 Record = (
-    App | SigningKey | Device | DeviceToken | Condition | AppState | Handling | Stored | Channel
+    App
+    | SigningKey
+    | Device
+    | DeviceToken
+    | Condition
+    | AppState
+    | Handling
+    | Stored
+    | Channel
+    | Subscription
+    | Message
 )
 
 
@@ -157,6 +167,8 @@ _KINDS: Mapping[str, type[Record]] = {
     "app-state": AppState,
     "handling": Handling,
     "channel": Channel,
+    "subscription": Subscription,
+    "message": Message,
     "stored": Stored,
     "attempt": Stored,
 }

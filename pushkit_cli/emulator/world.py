@@ -19,6 +19,7 @@ from pushkit_cli.apns.push import Environment
 from pushkit_cli.apns.rules import Accepted, Refused, Verdict
 from pushkit_cli.emulator import faults, setting_up, tokens
 from pushkit_cli.emulator.apps import Apps
+from pushkit_cli.emulator.broadcasts import Broadcasts
 from pushkit_cli.emulator.channels import Channels
 from pushkit_cli.emulator.courier import Courier
 from pushkit_cli.emulator.gateway import Gateway
@@ -54,9 +55,11 @@ from pushkit_cli.emulator.moves import (
     SetFaults,
     SetToken,
     Started,
+    Subscribe,
     TellToken,
     Tick,
     Uninstall,
+    Unsubscribe,
 )
 from pushkit_cli.emulator.push_event import PushEvent, auth_of
 from pushkit_cli.emulator.state import (
@@ -86,7 +89,8 @@ class World:
         self._links: dict[int, Link] = {}
         self.devices = devices or DevicePolicy()
         self._apps = Apps(self.state, self.devices)
-        self._channels = Channels(self.state)
+        self._broadcasts = Broadcasts(self.state, self._apps)
+        self._channels = Channels(self.state, self._broadcasts)
         self.faults = faults.Faults(seed)
         self._courier = Courier(self.state, self._apps, self.devices)
 
@@ -113,10 +117,14 @@ class World:
             ):  # fmt: skip
                 return tuple(self._apps.step(event, now))
             case Tick():
-                return (*self._apps.step(event, now), *self._courier.overdue(now))
+                return (
+                    *self._apps.step(event, now),
+                    *self._courier.overdue(now),
+                    *self._broadcasts.go_on(now, new_id),
+                )
             case Inject():
                 return tuple(self._apps.inject(event, now, new_id))
-            case SetCondition() | EndCall() | Kill() | Reset():
+            case SetCondition() | EndCall() | Kill() | Reset() | Subscribe() | Unsubscribe():
                 return tuple(self._device(event, now, new_id))
             case EndToken() | RotateToken() | Uninstall() | Reinstall():
                 return tuple(self._tokens(event, now))
@@ -136,13 +144,14 @@ class World:
 
     def deadline(self) -> float | None:
         """When to send Tick, in Unix seconds."""
-        found = (self._apps.deadline(), self._courier.deadline())
+        parts = (self._apps, self._courier, self._broadcasts)
+        found = [one.deadline() for one in parts]
         return min((one for one in found if one is not None), default=None)
 
     @property
     def is_busy(self) -> bool:
-        """Whether some app has a push in hand that it has not returned from."""
-        return self._apps.is_busy
+        """Whether an app has not returned from a push, or a broadcast has not been everywhere."""
+        return self._apps.is_busy or self._broadcasts.is_busy
 
     # A push
 
@@ -168,7 +177,7 @@ class World:
         verdict = faults.judged(rule, verdict, now)
         is_channels = link.manages or is_for_channels(event.request)
         if is_channels and not isinstance(verdict, Accepted):
-            seen, said, follows = self._channels.answer(event, verdict, knowledge, new_id)
+            seen, said, follows = self._channels.answer(event, verdict, knowledge, now, new_id)
         else:
             assert not isinstance(verdict, Allowed)  # nothing but a request for channels is
             seen = self._describe(event, verdict, knowledge, new_id)
@@ -221,13 +230,19 @@ class World:
         )
 
     def _device(
-        self, event: SetCondition | EndCall | Kill | Reset, now: float, new_id: NewId
+        self,
+        event: SetCondition | EndCall | Kill | Reset | Subscribe | Unsubscribe,
+        now: float,
+        new_id: NewId,
     ) -> Iterator[Effect]:
         if event.device is not None and self.state.device(event.device) is None:
             raise ValueError(f"no emulated device is called {event.device}")
         match event:
             case SetCondition():
                 yield from self._courier.set_condition(event, now, new_id)
+                yield from self._broadcasts.returned(event.device, now, new_id)
+            case Subscribe() | Unsubscribe():
+                yield from self._broadcasts.subscribe(event, now, new_id)
             case EndCall():
                 yield from self._apps.end_call(event)
             case Kill(device=device, bundle_id=bundle_id):
@@ -235,6 +250,7 @@ class World:
             case Reset(device=device):
                 yield from self._apps.reset(device)
                 yield from self._courier.reset(device)
+                yield from self._broadcasts.forget(device, None, "the device was reset")
 
     def _misbehave(self, event: Knocked | SetFaults | ClearFaults, now: float) -> Iterator[Effect]:
         match event:
@@ -265,6 +281,8 @@ class World:
         yield from self._courier.sweep(event.device)
         if isinstance(event, Uninstall | Reinstall):
             yield from self._apps.forget(event.device, event.bundle_id)
+            why = "the app was removed, or installed anew"
+            yield from self._broadcasts.forget(event.device, event.bundle_id, why)
 
     def _change(self, changed: Iterable[setting_up.Change]) -> Iterator[Effect]:
         for key, record in changed:

@@ -45,6 +45,7 @@ WITHOUT_COMPLETION = frozenset({"ios", "ipados", "maccatalyst", "visionos"})
 """Where the delegate has the deprecated method without one."""
 
 _VOIP_METADATA = (26, 4)
+_BROADCASTS = (18,)
 
 
 def version(text: str) -> Version:
@@ -63,3 +64,8 @@ def is_available(kind: PushType, platform: str, os: str) -> bool:
 def has_voip_metadata(os: str) -> bool:
     """Whether the delegate is told `mustReport` (26.4 of every system)."""
     return version(os) >= _VOIP_METADATA
+
+
+def has_broadcasts(platform: str, os: str) -> bool:
+    """Whether a Live Activity can hear of a channel (iOS and iPadOS 18)."""
+    return is_available(PushType.liveactivity, platform, os) and version(os) >= _BROADCASTS

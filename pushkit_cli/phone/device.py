@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pushkit_cli.apns import activity
 from pushkit_cli.apns.facts import Basis
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.phone import availability, calls, extension
@@ -18,11 +19,13 @@ from pushkit_cli.phone.policy import DevicePolicy
 class Receiver:
     """Who receives: the device, its app, and the moment.
 
-    `os` is the system's version; `day` counts from 1970 in UTC; `age_s` is how many seconds ago
-    the push was sent; `ringing` are the calls that the app has reported and not ended.
+    `platform` and `os`, its version, are the system; `day` counts from 1970 in UTC; `age_s` is how
+    many seconds ago the push was sent; `ringing` are the calls that the app has reported and not
+    ended.
     """
 
     os: str
+    platform: str = "ios"
     condition: Condition
     app: AppState
     day: int = 0
@@ -37,7 +40,8 @@ class Delivery:
 
     `app` is what the app is from now on. `kill_after_s` is how long it has to report a call, in
     seconds; `None`: it has no duty. `must_report` is what iOS 26.4 tells a VoIP app; `None`: there
-    is no such method, or no call. `found` is a call that came as something else, to be handed over
+    is no such method, or no call. `channel` is what a Live Activity that started is to hear of.
+    `found` is a call that came as something else, to be handed over
     as a VoIP push.
     """
 
@@ -47,6 +51,7 @@ class Delivery:
     kill_after_s: float | None = None
     must_report: bool | None = None
     found: dict[str, Any] | None = None
+    channel: str | None = None
 
 
 def deliver(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
@@ -168,6 +173,21 @@ def _alert(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
     return replace(shown, events=(*shown.events, extension.idle(of)))
 
 
+def _live_activity(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
+    """Documented: one that names a channel is not started before iOS 18."""
+    channel = activity.channel_of(payload)
+    shown = _shown(of, payload, to)
+    if channel is None or availability.has_broadcasts(to.platform, to.os):
+        return replace(shown, channel=channel)
+    unable = replace(
+        of,
+        event=Happening.DISCARDED,
+        reason="no-channels",
+        detail=f"{to.platform} {to.os} starts no Live Activity whose body has input-push-channel",
+    )
+    return Delivery(events=(unable,), app=to.app)
+
+
 def _shown(of: DeviceEvent, payload: Any, to: Receiver) -> Delivery:
     """Everything that needs no app: what appears on the screen, if anything does."""
     text = shown(of.type, payload)
@@ -184,6 +204,7 @@ _KINDS: Mapping[PushType, Callable[[DeviceEvent, Any, Receiver], Delivery]] = {
     PushType.complication: _complication,
     PushType.fileprovider: _file_provider,
     PushType.background: _background,
+    PushType.liveactivity: _live_activity,
     PushType.pushtotalk: _background,
 }
 

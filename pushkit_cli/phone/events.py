@@ -23,6 +23,8 @@ class Happening(StrEnum):
     DISCARDED = "discarded"
     DISPLAYED = "displayed"
     SIGNAL_ENUMERATOR = "signal-enumerator"
+    SUBSCRIBED = "subscribed"
+    UNSUBSCRIBED = "unsubscribed"
     TOKEN_UPDATED = "token-updated"  # noqa: S105 (what happened, not a secret)
     TOKEN_INVALIDATED = "token-invalidated"  # noqa: S105
     WARNING = "warning"
@@ -35,7 +37,7 @@ class DeviceEvent:
     """One thing that happened on a device, because of one push or of nobody's (`push_id` `None`).
 
     `reason` is a short word, `detail` a sentence, `basis` who says that a device does this.
-    `token` is the device token it is about, where it is about one.
+    `token` is the device token it is about, `channel` the id of the channel, where it is about one.
     """
 
     event: Happening
@@ -49,3 +51,4 @@ class DeviceEvent:
     detail: str | None = None
     basis: Basis = Basis.DOCUMENTED
     token: str | None = None
+    channel: str | None = None

@@ -1,5 +1,6 @@
 """Channels and broadcasts on a stage."""
 
+import json
 from dataclasses import replace
 
 from pushkit_cli.apns import channels, message
@@ -12,6 +13,7 @@ from tests.law import BUNDLE
 
 AUTHORITY = "localhost"
 BODY = b'{"aps":{"timestamp":1764000000,"event":"update","content-state":{"score":1}}}'
+END = b'{"aps":{"timestamp":1764000000,"event":"end"}}'
 
 
 def signed(stage: Stage, asked: Request) -> Request:
@@ -37,3 +39,14 @@ def broadcast(
     )  # fmt: skip
     asked = channels.to_broadcast(message_, authority=AUTHORITY)
     return stage.send(signed(stage, asked), after=after)
+
+
+def start(stage: Stage, channel_id: str) -> tuple[Effect, ...]:
+    """Start a Live Activity on the iPhone that is to hear of a channel."""
+    aps = {
+        "timestamp": 1764000000, "event": "start", "input-push-channel": channel_id,
+        "alert": {"title": "t", "body": "b"}, "attributes-type": "A", "attributes": {},
+        "content-state": {},
+    }  # fmt: skip
+    body = json.dumps({"aps": aps}).encode()
+    return stage.send(stage.request("liveactivity", body=body))

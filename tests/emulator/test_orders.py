@@ -19,7 +19,9 @@ from pushkit_cli.emulator.moves import (
     RotateToken,
     SetCondition,
     SetToken,
+    Subscribe,
     Uninstall,
+    Unsubscribe,
 )
 from pushkit_cli.emulator.orders import Order, from_data, to_data
 from pushkit_cli.emulator.state import App
@@ -42,6 +44,8 @@ EVERY: tuple[Order, ...] = (
     Kill(device="x", bundle_id="b"),
     Reset(device="x"),
     Reset(device=None),
+    Subscribe(device="x", channel_id="dHN0+/=="),
+    Unsubscribe(device="x", channel_id="dHN0"),
 )
 
 
