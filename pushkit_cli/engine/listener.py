@@ -293,6 +293,7 @@ async def _serve_pushes(
     places = host.files_to_spare()
     server = Server(stage, context, max_streams=FIRST_STREAMS, max_connections=places)
     stage.attach(server, failed=done.set)
+    stage.go_on()
     try:
         with ExitStack() as stack:
             bound = doors.bind_all(_ports(options), options.host)

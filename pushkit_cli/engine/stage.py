@@ -84,6 +84,10 @@ class Stage:
         self._wire = wire
         self._failed = failed
 
+    def go_on(self) -> None:
+        """Go on with what an earlier listener left unfinished; in the event loop."""
+        self._set_timer()
+
     # What the server and the app say
 
     def knocked(self) -> Act | None:
@@ -193,6 +197,8 @@ class Stage:
         except BaseException as error:
             self._fail(error)
             raise
+        if self._wire is not None:
+            self._set_timer()
         return before != self.world.state.records or seq != self.seq
 
     def advance(self, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """Channels over the wire: made, shown, sent to, listed, deleted, kept between two listeners."""
 
+import json
 import socket
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,18 @@ import pytest
 from pushkit_cli.apns import channels, message
 from pushkit_cli.apns.channels import Answer, Broadcast, read_answer
 from pushkit_cli.apns.facts import Storage
-from pushkit_cli.apns.message import Request
-from pushkit_cli.apns.token import mint
+from pushkit_cli.apns.message import Request, to_request
+from pushkit_cli.apns.push import Push, PushType
 from pushkit_cli.engine import doors
 from pushkit_cli.engine.listener import Options, Running, running
+from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.errors import PortError
 from pushkit_cli.net.rest import ask
 from pushkit_cli.net.sender import Endpoint
 from pushkit_cli.net.tls import client_context
 from tests.commands import PATIENCE_S
 from tests.conftest import Told
+from tests.pushing import bearer, send
 
 APP = "com.example.pushkit"
 BODY = b'{"aps":{"timestamp":1764000000,"event":"update","content-state":{"score":1}}}'
@@ -29,11 +31,8 @@ HOST = "localhost"
 
 def asked(ready: dict[str, Any], request: Request, *, of: str = "sandbox") -> Answer:
     """One request, and what was said to it."""
-    key = Path(ready["key_file"]).read_bytes()
-    bearer = mint(key, team_id=ready["team_id"], key_id=ready["key_id"], now=time.time())
-    signed = replace(
-        request, headers=(*request.headers, (message.AUTHORIZATION, f"bearer {bearer}".encode()))
-    )
+    said = (message.AUTHORIZATION, f"bearer {bearer(ready)}".encode())
+    signed = replace(request, headers=(*request.headers, said))
     port = int(ready["endpoints"][of].rpartition(":")[2])
     context = client_context(Path(ready["ca_file"]))
     where = Endpoint(host="127.0.0.1", port=port)
@@ -106,3 +105,36 @@ def test_a_channel_lives_as_long_as_it_is_not_deleted(home: Path, told: Told) ->
         assert there.channel_ids == ()
     assert [one["channel"] for one in told.named("push")] == [first]
     assert len(told.named("channel")) == 6
+
+
+def _start(channel: str) -> bytes:
+    aps = {
+        "timestamp": 1764000000, "event": "start", "input-push-channel": channel,
+        "alert": {"title": "t", "body": "b"}, "attributes-type": "A", "attributes": {},
+        "content-state": {},
+    }  # fmt: skip
+    return json.dumps({"aps": aps}).encode()
+
+
+def test_a_start_push_subscribes_and_a_broadcast_arrives(listener: Running, told: Told) -> None:
+    channel = made(listener)
+    push = Push(
+        token=listener.ready["devices"][0]["tokens"]["liveactivity"],
+        payload=_start(channel),
+        topic=f"{APP}.push-type.liveactivity",
+        push_type=PushType.liveactivity,
+        priority=10,
+    )
+    started = to_request(push, authority=HOST, provider_token=bearer(listener.ready))
+    (said,) = send(listener.ready, [started])
+    assert said.reply.status == 200
+    message_ = Broadcast(bundle_id=APP, channel_id=channel, payload=BODY, priority=10, expiration=0)
+    sent = asked(listener.ready, channels.to_broadcast(message_, authority=HOST))
+    assert wait_for(lambda: len(told.named("displayed")) == 2 or None, timeout=PATIENCE_S)
+    (joined,) = told.named("subscribed")
+    (_, broadcast) = told.named("push")
+    delivered = told.named("delivered")[-1]
+    assert (joined["device"], joined["channel"]) == ("iphone", channel)
+    assert (delivered["push_id"], delivered["channel"]) == (broadcast["id"], channel)
+    assert broadcast["apns_request_id"] == sent.reply.apns_request_id
+    assert told.named("displayed")[-1]["detail"] == "Live Activity updated"
