@@ -33,8 +33,8 @@ _HOW: Mapping[str, str] = {
     "timestamp": "the Unix time in seconds, which is added to all but a whole --payload",
     "event": "--event start, update or end",
     "alert": "--title and --body",
-    "attributes-type": "-d aps.attributes-type=NAME, the Swift type of its attributes",
-    "attributes": "-d aps.attributes:='{…}'",
+    "attributes-type": "--attributes-type NAME, the Swift type of its attributes",
+    "attributes": "--attributes '{…}'",
     "content-state": "--content-state '{…}'",
 }
 

@@ -6,7 +6,7 @@ Shapes of the samples: Apple's articles on each push type.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pushkit_cli.apns.payload import MAX_DEPTH, Malformed, parse_json
@@ -25,7 +25,10 @@ _STEP = re.compile(r"(?:\\.|[^\\.])+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What the command line says about a body; `None` is "not said"."""
+    """What the command line says about a body; `None` is "not said".
+
+    `activity` holds keys of `aps` that a Live Activity takes.
+    """
 
     base: dict[str, Any] | None = None
     data: tuple[str, ...] = ()
@@ -36,8 +39,7 @@ class Words:
     badge: int | None = None
     container: str | None = None
     domain: str | None = None
-    event: str | None = None
-    content_state: dict[str, Any] | None = None
+    activity: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def silent(self) -> bool:
@@ -103,11 +105,7 @@ def _aps(kind: PushType | None, words: Words) -> dict[str, Any]:
         aps["sound"] = words.sound
     if words.badge is not None:
         aps["badge"] = words.badge
-    if words.event is not None:
-        aps["event"] = words.event
-    if words.content_state is not None:
-        aps["content-state"] = words.content_state
-    return aps
+    return {**aps, **words.activity}
 
 
 def _file_provider(words: Words) -> dict[str, str]:

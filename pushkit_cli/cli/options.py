@@ -128,6 +128,26 @@ class Expiration(click.ParamType[Expires]):
         return Expires(within_s=seconds)
 
 
+class Instant(click.ParamType[Expires]):
+    """A duration from now, seconds since 1970 (0 is long past), or RFC 3339."""
+
+    name = "duration|unix|time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Expires:
+        """What was meant; a small number is refused, because a duration was meant."""
+        if isinstance(value, Expires):
+            return value
+        text = str(value)
+        if "-" in text:
+            return Expires(at=int(moment(text, param, ctx)))
+        found = EXPIRATION.convert(text, param, ctx)
+        if found == Expires():
+            self.fail("absent is what it is where nothing is said", param, ctx)
+        return found
+
+
 class Header(click.ParamType[tuple[str, str]]):
     """`name:value`, one that neither HTTP/2 nor this tool sets itself."""
 
@@ -184,6 +204,7 @@ DURATION = Duration()
 SOME_TIME = Duration(least_s=0.001)
 EXPIRATION = Expiration()
 HEADER = Header()
+INSTANT = Instant()
 MOMENT = Moment()
 PLAIN = Plain()
 SINCE = Since()

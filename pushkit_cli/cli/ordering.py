@@ -1,6 +1,7 @@
 """From the words of `pushkit send` to an Order: files read, shorthands understood."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,16 @@ from pushkit_cli.apns.compose import Words
 from pushkit_cli.apns.payload import Malformed, parse_json
 from pushkit_cli.apns.push import PushType, known_type
 from pushkit_cli.apns.words import no_push_type
-from pushkit_cli.cli import way
+from pushkit_cli.cli import activity_options, way
 from pushkit_cli.cli.options import Expires, file_bytes
+from pushkit_cli.engine import host
 from pushkit_cli.engine.given import read_given
 from pushkit_cli.engine.planning import Order
 from pushkit_cli.engine.where import Target
 from pushkit_cli.errors import UsageError
 
 _SIMULATOR_KEY = "Simulator Target Bundle"
-_BODY_OPTIONS = ("title", "subtitle", "body", "sound", "badge", "container", "domain", "event")
+_BODY_OPTIONS = ("title", "subtitle", "body", "sound", "badge", "container", "domain")
 
 
 def order_from(options: Mapping[str, Any]) -> Order:
@@ -24,15 +26,14 @@ def order_from(options: Mapping[str, Any]) -> Order:
     push_type = options["push_type"]
     app = options["app"]
     raw = None if options["payload"] is None else _source(options["payload"], "--payload")
-    shorthand = options["data"] or options["content_state"]
-    shorthand = shorthand or any(options[name] is not None for name in _BODY_OPTIONS)
+    words = _words(options)
     base = None
     if raw is not None:
         base, bundle = _simulator_file(raw)
         app = app or bundle
-        if base is not None and (shorthand or bundle):
+        if base is not None and (bundle or not words.silent):
             raw = None
-        elif shorthand:
+        elif not words.silent:
             raise UsageError(
                 "--payload is not a JSON object, so nothing can be added to it",
                 hint="leave out -d and its kin, or mend the file",
@@ -49,7 +50,7 @@ def order_from(options: Mapping[str, Any]) -> Order:
         channel=options["channel"],
         app=app,
         env=None if options["env"] is None else Target(options["env"]),
-        words=_words(options, base),
+        words=replace(words, base=base),
         payload=raw,
         topic=options["topic"],
         priority=options["priority"],
@@ -64,15 +65,10 @@ def order_from(options: Mapping[str, Any]) -> Order:
     )
 
 
-def _words(options: Mapping[str, Any], base: dict[str, Any] | None) -> Words:
-    state = options["content_state"]
+def _words(options: Mapping[str, Any]) -> Words:
     said = {name: options[name] for name in _BODY_OPTIONS}
-    return Words(
-        base=base,
-        data=options["data"],
-        content_state=None if state is None else _object(_source(state, "--content-state")),
-        **said,
-    )
+    activity = activity_options.keys_of(options, _object, now=host.now())
+    return Words(data=options["data"], activity=activity, **said)
 
 
 def _check_single(options: Mapping[str, Any]) -> None:
@@ -100,10 +96,10 @@ def _source(text: str, option: str) -> bytes:
         ) from error
 
 
-def _object(raw: bytes) -> dict[str, Any]:
-    read = parse_json(raw)
+def _object(text: str, option: str) -> dict[str, Any]:
+    read = parse_json(_source(text, option))
     if isinstance(read, Malformed) or not isinstance(read.value, dict):
-        raise UsageError("--content-state is not a JSON object", hint='write {"score": 1}')
+        raise UsageError(f"{option} is not a JSON object", hint='write {"score": 1}')
     return read.value
 
 

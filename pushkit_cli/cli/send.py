@@ -7,6 +7,7 @@ import click
 from pushkit_cli.apns.compose import CONTAINERS
 from pushkit_cli.apns.push import PushType
 from pushkit_cli.cli import replies
+from pushkit_cli.cli.activity_options import activity_options
 from pushkit_cli.cli.bulk_options import bulk_options, take_words
 from pushkit_cli.cli.options import ENVIRONMENTS, EXPIRATION, HEADER, PLAIN, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
@@ -14,7 +15,8 @@ from pushkit_cli.cli.way import way_options
 from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from pushkit_cli.engine.planning import Plan
+    from pushkit_cli.engine.planning import Order, Plan
+    from pushkit_cli.engine.setting import Setting
 
 
 @click.command(
@@ -67,10 +69,7 @@ if TYPE_CHECKING:
     help=f"container-identifier of a file provider: {', '.join(CONTAINERS)}, or an item's.",
 )
 @click.option("--domain", help="domain of a file provider.")
-@click.option(
-    "--event", type=click.Choice(["start", "update", "end"]), help="aps.event of a Live Activity."
-)
-@click.option("--content-state", metavar="FILE|JSON", help="aps.content-state.")
+@activity_options
 @click.option("--topic", type=PLAIN, help="apns-topic; else the app and the type's suffix.")
 @click.option("--priority", type=int, help="apns-priority: 10, 5 or 1.")
 @click.option("--expiration", type=EXPIRATION, help="apns-expiration.")
@@ -114,7 +113,6 @@ def command(
     by looking at the request is held back by lint (exit 3) before anything is sent.
     """
     from pushkit_cli.cli.ordering import order_from
-    from pushkit_cli.engine import broadcasting, planning
 
     bulk_words = take_words(options)
     if bulk_words is not None:
@@ -122,9 +120,7 @@ def command(
 
         many = bulk.order_from(options, bulk_words, shown_as)
         return bulk.send(many, terminal, dry_run=dry_run, yes=yes)
-    order = order_from(options)
-    resolve = planning.plan if order.channel is None else broadcasting.plan
-    planned = resolve(order, terminal.setting())
+    planned = _planned(order_from(options), terminal.setting())
     terminal.say(replies.heading(planned, terminal))
     for line in replies.detail_lines(planned, terminal):
         terminal.detail(line)
@@ -137,6 +133,16 @@ def command(
     if not yes:
         _confirm(planned, terminal)
     return _send(planned, terminal)
+
+
+def _planned(order: "Order", setting: "Setting") -> "Plan":
+    from pushkit_cli.engine import planning
+
+    if order.channel is None:
+        return planning.plan(order, setting)
+    from pushkit_cli.engine import broadcasting
+
+    return broadcasting.plan(order, setting)
 
 
 def _show(planned: "Plan", terminal: Terminal) -> int:

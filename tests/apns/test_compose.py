@@ -10,6 +10,8 @@ from pushkit_cli.apns.payload import advise
 from pushkit_cli.apns.push import PushType
 
 NOW = 1_764_000_000.9
+UPDATE = {"event": "update", "content-state": {}}
+END = {"event": "end"}
 
 
 def _body(kind: PushType, **words: Any) -> dict[str, Any]:
@@ -19,18 +21,18 @@ def _body(kind: PushType, **words: Any) -> dict[str, Any]:
 
 
 ACTIVITIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "options": ({"event": "update", "content_state": {"a": 1}},
+    "options": ({"activity": {"event": "update", "content-state": {"a": 1}}},
                 {"event": "update", "content-state": {"a": 1}}),
     "-d alone": ({"data": ("aps.event=update", "aps.content-state:={}")},
                  {"event": "update", "content-state": {}}),
-    "a file, and an option": ({"base": {"aps": {"content-state": {}}}, "event": "end"},
+    "a file, and an option": ({"base": {"aps": {"content-state": {}}}, "activity": END},
                               {"content-state": {}, "event": "end"}),
     "a sound stands in the alert": (
-        {"event": "update", "content_state": {}, "title": "Goal", "sound": "goal.aiff"},
+        {"activity": UPDATE, "title": "Goal", "sound": "goal.aiff"},
         {"event": "update", "content-state": {}, "alert": {"title": "Goal", "sound": "goal.aiff"}},
     ),
     "words of another language": (
-        {"event": "update", "content_state": {}, "data": ("aps.alert.title.loc-key=GOAL",)},
+        {"activity": UPDATE, "data": ("aps.alert.title.loc-key=GOAL",)},
         {"event": "update", "content-state": {}, "alert": {"title": {"loc-key": "GOAL"}}},
     ),
 }  # fmt: skip
@@ -43,8 +45,8 @@ def test_an_activity_is_dated_now(words: dict[str, Any], aps: dict[str, Any]) ->
 
 def test_a_date_that_was_said_stays() -> None:
     said = {"aps": {"timestamp": 7}}
-    assert _body(PushType.liveactivity, base=said, event="end")["aps"]["timestamp"] == 7
-    told = _body(PushType.liveactivity, event="end", data=("aps.timestamp:=8",))
+    assert _body(PushType.liveactivity, base=said, activity=END)["aps"]["timestamp"] == 7
+    told = _body(PushType.liveactivity, activity=END, data=("aps.timestamp:=8",))
     assert told["aps"]["timestamp"] == 8
 
 
@@ -57,10 +59,9 @@ def test_no_other_push_is_dated() -> None:
 def test_a_start_that_options_say_whole_gets_no_advice() -> None:
     body = _body(
         PushType.liveactivity,
-        event="start",
         title="Kick-off",
-        content_state={"score": 0},
-        data=("aps.attributes-type=Match", 'aps.attributes:={"home":"A"}'),
+        activity={"event": "start", "content-state": {"score": 0}, "attributes-type": "Match"},
+        data=('aps.attributes:={"home":"A"}',),
     )
     assert list(advise(body, (), "liveactivity")) == []
 
