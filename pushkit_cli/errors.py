@@ -2,6 +2,7 @@
 
     PushkitError
     ├── UsageError          2    the words of the command do not fit together
+    ├── RefusedError        4    a service that is not APNs said no
     ├── NotSentError        5    nothing that could ring a phone left this process
     │   └── UntrustedError       the two ends do not accept each other: trying again is no use
     ├── ConfigError         6    configuration, credentials, keystore, port, disk
@@ -47,7 +48,7 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.BUG: "a bug of ours",
         ExitCode.USAGE: "usage: the words do not fit together",
         ExitCode.HELD: "held back by lint; that push was not sent",
-        ExitCode.REFUSED: "refused: APNs said no",
+        ExitCode.REFUSED: "refused: APNs, or the export service, said no",
         ExitCode.NOT_SENT: "not sent: DNS, TCP, TLS, or provably unprocessed; again is safe",
         ExitCode.CONFIG: "configuration, credentials, port, disk",
         ExitCode.EXPECTATION: "an expectation was not met, or a device rule was broken",
@@ -82,6 +83,13 @@ class UsageError(PushkitError):
 
     exit_code = ExitCode.USAGE
     kind = "usage"
+
+
+class RefusedError(PushkitError):
+    """An ordinary service was asked and said no, or said what makes no sense."""
+
+    exit_code = ExitCode.REFUSED
+    kind = "refused"
 
 
 class NotSentError(PushkitError):

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pushkit_cli.apns import export_token
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.emulator.state import App, Device, SigningKey, State
-from pushkit_cli.engine import emulated
+from pushkit_cli.engine import emulated, host
 from pushkit_cli.engine.registering import certificate_name
 from pushkit_cli.engine.setting import Cabinet, Setting
 from pushkit_cli.errors import UsageError
@@ -34,12 +35,22 @@ def items(setting: Setting, *, with_emulated: bool = True) -> list[Item]:
     drawer = setting.drawer
     if drawer is not None:
         found += [
-            Item(kind="export-token", name=f"{app}/{dataset}", facts={"dataset": dataset})
+            Item(
+                kind="export-token",
+                name=f"{app}/{dataset}",
+                facts={"dataset": dataset, "expires": _expiry(drawer.export_token(app, dataset))},
+            )
             for app, dataset in drawer.export_tokens()
         ]
     if with_emulated and setting.home.is_dir():
         found += _emulated(emulated.state(setting))
     return found
+
+
+def _expiry(token: str | None) -> str | None:
+    """The moment an export token says it expires; `None` where it does not say."""
+    at = export_token.read_token(token or "").expires_at
+    return None if at is None else host.rfc3339(at * 1000)
 
 
 def _of_book(book: Book) -> list[Item]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from pushkit_cli.apns import export_token
+from pushkit_cli.apns.exports import Dataset
 from pushkit_cli.apns.push import Environment, PushType, split_topic
 from pushkit_cli.engine import host
 from pushkit_cli.engine.local import key_id_of
@@ -371,6 +373,11 @@ def register_export_token(
             hint="copy it from CloudKit Console, Settings, Tokens",
         )
     text = token.decode("ascii")
+    wrong = export_token.fault(
+        export_token.read_token(text), app=app, dataset=Dataset(dataset), now=host.now()
+    )
+    if wrong is not None:
+        raise CredentialError(wrong, hint="make another in CloudKit Console, Settings, Tokens")
     kept = drawer.export_token(app, dataset)
     if kept == text:
         return Change.unchanged

@@ -7,8 +7,8 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -17,7 +17,13 @@ from typing import Any
 import httpx
 
 from pushkit_cli.apns.message import Request, Response
-from pushkit_cli.errors import NotSentError, PushkitError, UnknownOutcomeError, UsageError
+from pushkit_cli.errors import (
+    NotSentError,
+    PushkitError,
+    RefusedError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from pushkit_cli.net.proxy import Proxy
 from pushkit_cli.net.sender import (
     Endpoint,
@@ -104,6 +110,96 @@ class Place:
     async def close(self) -> None:
         """Close its connections."""
         await self._client.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An answer whose body is still coming, as `pieces` that are as the wire has them.
+
+    `headers` by lower-case name. What pieces raise is NotSentError or UnknownOutcomeError.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+
+
+class Service:
+    """Requests one after another, over HTTP/2 or 1.1. Redirects are not followed.
+
+    `cacert` alone is trusted, else the system's roots. `may_reach` is asked about the address
+    that a connection came to, before a byte of TLS leaves; not where a proxy connects.
+    """
+
+    def __init__(
+        self,
+        *,
+        cacert: Path | None = None,
+        proxy: Proxy | None = None,
+        may_reach: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._may_reach = None if proxy is not None else may_reach
+        self._client = httpx.Client(
+            verify=client_context(cacert),
+            http2=True,
+            proxy=None if proxy is None else _via(proxy),
+            trust_env=False,
+        )
+
+    @contextmanager
+    def asking(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        timeout: float,
+    ) -> Iterator[Arrival]:
+        """Ask for one thing. `timeout` in seconds is for each step: connect, write, next piece.
+
+        Raises NotSentError, or UnknownOutcomeError where the answer did not come whole.
+        """
+        with translated():
+            request = self._client.build_request(
+                method,
+                url,
+                content=body or None,
+                headers=headers,
+                timeout=timeout,
+                extensions={"trace": self._notice},
+            )
+            response = self._client.send(request, stream=True)
+        try:
+            yield Arrival(
+                status=response.status_code,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                pieces=_pieces(response),
+            )
+        finally:
+            with suppress(*_FOREIGN):
+                response.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
+    def _notice(self, event: str, info: Mapping[str, Any]) -> None:
+        if event != "connection.connect_tcp.complete" or self._may_reach is None:
+            return
+        stream = info["return_value"]
+        address = str(stream.get_extra_info("server_addr")[0])
+        if not self._may_reach(address):
+            stream.close()
+            raise RefusedError(
+                f"this address is no place to fetch from: {address}",
+                hint="it belongs to this machine or to a private network",
+            )
+
+
+def _pieces(response: httpx.Response) -> Iterator[bytes]:
+    with translated():
+        yield from response.iter_raw()
 
 
 def ask(
