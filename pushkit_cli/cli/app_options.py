@@ -82,6 +82,29 @@ _OPTIONS = (
         help="Age of a push from which iOS 26.4 insists on no report any more (ours).",
     ),
     click.option(
+        "--attempt-window",
+        type=DURATION,
+        default="30s",
+        show_default=True,
+        help="How long a push with expiration 0 is tried for a device that is away. Ours: Apple "
+        "says that one attempt may take some time.",
+    ),
+    click.option(
+        "--slot",
+        type=click.Choice(["token", "bundle"]),
+        default="token",
+        show_default=True,
+        help="APNs stores one push for each device token, or for each app on a device. Apple's "
+        "text says both; whether a call and an alert share a slot is not known.",
+    ),
+    click.option(
+        "--store-chaos",
+        type=click.IntRange(min=0),
+        metavar="SEED",
+        help="Of two pushes for one slot chance keeps one, and what was kept arrives in any order. "
+        "Documented: neither is guaranteed; ours: how it is drawn.",
+    ),
+    click.option(
         "--forgive/--no-forgive",
         default=False,
         show_default=True,
@@ -134,12 +157,15 @@ def _module(text: str) -> "AppSpec":
 
 def device_policy(words: Mapping[str, Any]) -> "DevicePolicy":
     """What the switches say of a device."""
-    from pushkit_cli.engine.under_test import DevicePolicy
+    from pushkit_cli.engine.under_test import DevicePolicy, Slot
 
     return DevicePolicy(
         strikes=words["strikes"],
         forgive=words["forgive"],
         stale_after_s=words["stale_after"],
+        attempt_window_s=words["attempt_window"],
+        slot=Slot(words["slot"]),
+        store_chaos=words["store_chaos"],
         call_id=_place("--call-id-path", words["call_id_path"], has_value=False),
         cancel=_place("--cancel-if", words["cancel_if"], has_value=True),
         via_nse=_place("--via-nse", words["via_nse"], has_value=False),

@@ -80,6 +80,8 @@ def set_(terminal: Terminal, /, name: str, words: tuple[str, ...]) -> int:
     """Say how a device is from now on.
 
     \b
+    offline | online                          out of APNs's reach: pushes are stored
+    power-saving | full-power                 takes priority 10 alone, or all of it
     unlocked | locked | before-first-unlock   somebody has unlocked it, or not yet
     foreground | background                   the app under test
     in-call | idle                            the app has an active call, or none
@@ -102,7 +104,8 @@ def set_(terminal: Terminal, /, name: str, words: tuple[str, ...]) -> int:
 @json_option
 @click.pass_obj
 def reset(terminal: Terminal, /, name: str | None, every: bool) -> int:
-    """Put a device back to its beginning: condition, strikes, budget, calls. Tokens stay."""
+    """Put a device back to its beginning: condition, strikes, budget, calls, what
+    APNs stores for it. Tokens stay."""
     from pushkit_cli.engine.devices import reset
 
     if (name is None) is not every:

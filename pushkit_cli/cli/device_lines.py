@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pushkit_cli.cli.replies import since
+from pushkit_cli.cli.replies import moment, since
 from pushkit_cli.cli.text import short_token
 from pushkit_cli.errors import ExitCode
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pushkit_cli.cli.render import Terminal
-    from pushkit_cli.engine.devices import DeviceToken, Done, Remembered, Shown
+    from pushkit_cli.engine.devices import DeviceToken, Done, Remembered, Shown, Stored
 
 _CALLS = 3
 """Of those that ring so many are shown."""
@@ -48,6 +48,8 @@ def tell(terminal: "Terminal", one: "Shown", *, whole: bool) -> None:
         told = one.tokens if whole else live
         tokens = [_token(token) for token in told]
         states = {"states": [asdict(app) for app in one.apps]} if whole else {}
+        if whole:
+            states["stored"] = [_stored(push) for push in one.stored]
         condition = {"condition": list(one.condition)}
         terminal.object(
             {"v": 1, "event": "device", **head, **condition, **states, "tokens": tokens}
@@ -58,6 +60,9 @@ def tell(terminal: "Terminal", one: "Shown", *, whole: bool) -> None:
     if not whole:
         return
     terminal.data(f"  {', '.join(one.condition)}")
+    for push in one.stored:
+        kept = f"{push.type} push waits, until {moment(int(push.until * 1000))}"
+        terminal.data(f"  {kept}  [{push.push_id[:6]}]")
     for app, environment in dict.fromkeys((one.bundle_id, one.environment) for one in one.tokens):
         place = (app, environment)
         terminal.data(f"{terminal.show(app)}  {environment}")
@@ -79,6 +84,19 @@ def _state(terminal: "Terminal", app: "Remembered") -> None:
         terminal.data(f"  call {terminal.show(call)} rings")
     if len(app.calls) > _CALLS:
         terminal.data(f"  and {len(app.calls) - _CALLS} that rang before (--json names them)")
+
+
+def _stored(push: "Stored") -> dict[str, Any]:
+    """A push that waits for the device, without its body."""
+    return {
+        "push_id": push.push_id,
+        "app": push.bundle_id,
+        "type": str(push.type),
+        "environment": str(push.environment),
+        "apns_id": push.apns_id,
+        "accepted_at_ms": int(push.at * 1000),
+        "until_at_ms": int(push.until * 1000),
+    }
 
 
 def _token(token: "DeviceToken") -> dict[str, Any]:

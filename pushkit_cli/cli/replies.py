@@ -86,12 +86,17 @@ def reply_line(result: "Result", terminal: "Terminal", *, with_id: bool = True) 
 
 
 def since(at_ms: int) -> str:
-    """When a token ceased to be live (Unix milliseconds, as far as they are a date)."""
+    """When a token ceased to be live."""
+    return f"since {moment(at_ms)}"
+
+
+def moment(at_ms: int) -> str:
+    """An instant (Unix milliseconds, as far as they are a date)."""
     try:
         at = datetime.fromtimestamp(at_ms / 1000, tz=UTC)
     except (ValueError, OverflowError, OSError):
-        return f"since {str(at_ms)[:20]} ms"
-    return f"since {at.strftime('%Y-%m-%d %H:%M:%SZ')}"
+        return f"{str(at_ms)[:20]} ms"
+    return at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def finding_lines(shot: "Shot", terminal: "Terminal") -> Iterator[str]:

@@ -15,11 +15,17 @@ from pushkit_cli.phone import storage
 from pushkit_cli.phone.condition import WORDS, Condition, changed
 from pushkit_cli.phone.events import DeviceEvent, Happening
 from pushkit_cli.phone.policy import DevicePolicy
-from pushkit_cli.phone.storage import Stored
+from pushkit_cli.phone.storage import Obstacle, Stored
+
+_AT_ONCE = 0.0
 
 
 class Courier:
-    """The pushes of one State that wait for their devices."""
+    """The pushes of one State that wait for their devices.
+
+    A device that is back gets what waited with the next Tick: somebody has to be there to run its
+    apps, and the command that says "online" may find nobody listening.
+    """
 
     def __init__(self, state: State, apps: Apps, policy: DevicePolicy) -> None:
         self._state = state
@@ -27,16 +33,21 @@ class Courier:
         self._policy = policy
         self._waiting: dict[str, dict[str, None]]
         self._ends: list[tuple[float, str]]
+        self._ready: dict[str, None]
         self.reload()
 
     def reload(self) -> None:
         """Read again from the records what waits."""
-        self._waiting, self._ends = {}, []
+        self._waiting, self._ends, self._ready = {}, [], {}
         for one in self._state.all_of(Stored):
             self._watch(one)
+        for device in self._waiting:
+            self._look_at(device)
 
     def deadline(self) -> float | None:
-        """When a push is given up next, in Unix seconds."""
+        """When a push is handed over or given up next, in Unix seconds."""
+        if self._ready:
+            return _AT_ONCE
         while self._ends and not self._still_ends(*self._ends[0]):
             heapq.heappop(self._ends)
         return self._ends[0][0] if self._ends else None
@@ -72,7 +83,7 @@ class Courier:
         else:
             yield from self._keep(one, why)
 
-    def set_condition(self, event: SetCondition, now: float, new_id: NewId) -> Iterator[Effect]:
+    def set_condition(self, event: SetCondition) -> Iterator[Effect]:
         """A device is otherwise from now on. Raises ValueError for a word that says nothing."""
         condition = before = self._state.condition(event.device)
         for word in event.words:
@@ -82,19 +93,23 @@ class Courier:
         if condition == before:
             return
         yield self._state.put(condition)
-        for one in storage.in_order(self.waiting(event.device), self._policy):
-            why = storage.obstacle(condition, one.priority)
-            if why is None:
-                yield from self._hand_over(one, now, new_id)
-            elif why is not storage.obstacle(before, one.priority):
-                yield Emit(event=storage.stored(one, why))
+        self._look_at(event.device)
+        for one in self.waiting(event.device):
+            was, is_ = (storage.obstacle(each, one.priority) for each in (before, condition))
+            if is_ is Obstacle.POWER and was is not is_:
+                yield Emit(event=storage.deferred(one))
 
-    def overdue(self, now: float) -> Iterator[Effect]:
-        """Give up what has expired."""
+    def tick(self, now: float, new_id: NewId) -> Iterator[Effect]:
+        """Hand over to whoever is back, and give up what has expired."""
+        for device in [*self._ready]:
+            del self._ready[device]
+            for one in storage.in_order(self.waiting(device), self._policy):
+                if not self._waits(one):
+                    yield from self._hand_over(one, now, new_id)
         while (deadline := self.deadline()) is not None and deadline <= now:
-            one = self._state.records[heapq.heappop(self._ends)[1]]
-            if isinstance(one, Stored):
-                yield from self._drop(one, storage.expired(one))
+            over = self._state.records[heapq.heappop(self._ends)[1]]
+            if isinstance(over, Stored):
+                yield from self._drop(over, storage.expired(over))
 
     def sweep(self, device: str) -> Iterator[Effect]:
         """Give up what waits for tokens that are not live any more."""
@@ -112,7 +127,7 @@ class Courier:
             if name in (None, condition.device):
                 yield self._state.drop(condition)
 
-    def _keep(self, new: Stored, why: storage.Obstacle) -> Iterator[Effect]:
+    def _keep(self, new: Stored, why: Obstacle) -> Iterator[Effect]:
         old = self._state.records.get(new.key)
         if not isinstance(old, Stored):
             yield from self._put(new)
@@ -135,6 +150,16 @@ class Courier:
         )
         yield from from_storage(arrives, age_s)
 
+    def _waits(self, one: Stored) -> bool:
+        return storage.obstacle(self._state.condition(one.device), one.priority) is not None
+
+    def _look_at(self, device: str) -> None:
+        """Whether a device is to be handed something."""
+        if all(map(self._waits, self.waiting(device))):
+            self._ready.pop(device, None)
+        else:
+            self._ready[device] = None
+
     def _attempts(self, device: str) -> int:
         return sum(key.startswith("attempt/") for key in self._waiting.get(device, ()))
 
@@ -151,6 +176,7 @@ class Courier:
         waiting.pop(one.key, None)
         if not waiting:
             del self._waiting[one.device]
+            self._ready.pop(one.device, None)
         return self._state.drop(one)
 
     def _watch(self, one: Stored) -> None:

@@ -146,7 +146,8 @@ class Kill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset:
-    """A device, `None`: every one, is as at its beginning: condition, strikes, budget, calls.
+    """A device, `None`: every one, is as at its beginning: condition, strikes, budget, calls,
+    and nothing is stored for it.
 
     Its tokens stay.
     """

@@ -119,7 +119,7 @@ class World:
             case Tick():
                 return (
                     *self._apps.step(event, now),
-                    *self._courier.overdue(now),
+                    *self._courier.tick(now, new_id),
                     *self._broadcasts.go_on(now, new_id),
                 )
             case Inject():
@@ -239,7 +239,7 @@ class World:
             raise ValueError(f"no emulated device is called {event.device}")
         match event:
             case SetCondition():
-                yield from self._courier.set_condition(event, now, new_id)
+                yield from self._courier.set_condition(event)
                 yield from self._broadcasts.returned(event.device, now, new_id)
             case Subscribe() | Unsubscribe():
                 yield from self._broadcasts.subscribe(event, now, new_id)

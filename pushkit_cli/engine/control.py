@@ -8,13 +8,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.emulator import orders, selector
-from pushkit_cli.emulator.state import App, Device, DeviceToken, SigningKey, to_row
+from pushkit_cli.emulator.state import App, Device, DeviceToken, Record, SigningKey, to_row
 from pushkit_cli.engine import journal
 from pushkit_cli.engine.asking import (
     ABOUT,
@@ -33,9 +34,10 @@ from pushkit_cli.net.control import MAX_QUESTION_BYTES, bind
 from pushkit_cli.net.control_server import MAX_WAIT_S, ControlServer
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.condition import Condition
+from pushkit_cli.phone.storage import Stored
 from pushkit_cli.store.files import make_private
 
-SHOWN_RECORDS = (App, SigningKey, Device, DeviceToken, Condition, AppState)
+SHOWN_RECORDS = (App, SigningKey, Device, DeviceToken, Condition, AppState, Stored)
 """What commands may read; the rest is the emulator's own business."""
 
 _PAGE_RECORDS = 500
@@ -107,7 +109,7 @@ class Control:
     async def _records(self, said: Said) -> bytes:
         after = _number(said, "after")
         every = [
-            [key, to_row(record)]
+            [key, to_row(_bare(record))]
             for key, record in self._stage.world.state.records.items()
             if isinstance(record, SHOWN_RECORDS)
         ]
@@ -228,6 +230,11 @@ def _events(page: journal.Page, said: Said, *, last: int, ended: bool) -> bytes:
     told = str(len(page.events)) if counted else "[" + ",".join(page.events) + "]"
     rest = _json({"at": page.at, "last": last, "more": page.more, "ended": ended})
     return f'{{"events":{told},'.encode("ascii") + rest[1:]
+
+
+def _bare(record: Record) -> Record:
+    """A record as commands show it: bodies stay here, and an answer stays short."""
+    return replace(record, payload=None) if isinstance(record, Stored) else record
 
 
 def _number(said: Said, name: str) -> int:

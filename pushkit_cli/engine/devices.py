@@ -25,9 +25,11 @@ from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.calls import EndedReason
 from pushkit_cli.phone.condition import WORDS
 from pushkit_cli.phone.condition import words as words_of
+from pushkit_cli.phone.storage import Stored
 
-__all__ = ["DeviceToken", "Done", "EndedReason", "Shown", "end_call", "end_token", "find", "kill",
-    "listed", "reinstall", "reset", "rotate_token", "set_condition", "uninstall"]  # fmt: skip
+__all__ = ["DeviceToken", "Done", "EndedReason", "Shown", "Stored", "end_call", "end_token",
+    "find", "kill", "listed", "reinstall", "reset", "rotate_token", "set_condition",
+    "uninstall"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,15 @@ class Remembered:
 class Shown:
     """A device and every token it has or had, the live ones of each app first.
 
-    `condition` is what it is, in words; `apps` what it remembers of its apps.
+    `condition` is what it is, in words; `apps` what it remembers of its apps; `stored` what waits
+    for it.
     """
 
     device: Device
     tokens: tuple[DeviceToken, ...]
     condition: tuple[str, ...]
     apps: tuple[Remembered, ...]
+    stored: tuple[Stored, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +252,7 @@ def _shown(
             )
             for app in apps
         ),
+        stored=tuple(one for one in state.all_of(Stored) if one.device == device.name),
     )
 
 

@@ -15,7 +15,7 @@ from pushkit_cli import __version__
 from pushkit_cli.apns.facts import Door, Policy
 from pushkit_cli.emulator.fault_words import Fault
 from pushkit_cli.emulator.link import FIRST_STREAMS, goodbye
-from pushkit_cli.emulator.moves import Input, SetFaults, Started
+from pushkit_cli.emulator.moves import Input, SetFaults, Started, Tick
 from pushkit_cli.emulator.state import App, State
 from pushkit_cli.emulator.world import World
 from pushkit_cli.engine import announce, doors, host, local, ready, under_test
@@ -324,6 +324,7 @@ async def _serve_pushes(
 
             exposed = options.host is not None and not is_loopback(options.host)
             started(Running(ready=said, stop=stop, exposed=exposed))
+            stage.feed(Tick())  # what fell due while nobody listened
             await (done.wait() if beside is None else beside(stage, said, done))
     finally:
         await server.stop(grace=_GRACE_S, goaway=goodbye("Shutdown", options.policy))

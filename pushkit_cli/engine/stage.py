@@ -187,8 +187,9 @@ class Stage:
         if self.failure is not None:
             raise self.failure
         at, seq, before = self.clock.now(), self.seq, dict(self.world.state.records)
+        due = [] if self._wire is None else [Tick()]
         try:
-            effects = self._step(inputs, at)
+            effects = self._step([*inputs, *due], at)
         except Exception:  # none of it was kept yet
             self.world.undo(before)
             raise
@@ -197,7 +198,7 @@ class Stage:
         except BaseException as error:
             self._fail(error)
             raise
-        if self._wire is not None:
+        if due:
             self._set_timer()
         return before != self.world.state.records or seq != self.seq
 

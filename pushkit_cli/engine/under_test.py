@@ -17,10 +17,10 @@ from pushkit_cli.engine.clock import Clock
 from pushkit_cli.engine.outside import OutsideApp
 from pushkit_cli.errors import StoreError
 from pushkit_cli.phone.paths import Place
-from pushkit_cli.phone.policy import DevicePolicy
+from pushkit_cli.phone.policy import DevicePolicy, Slot
 from pushkit_cli.store.files import Home, read_private
 
-__all__ = ["Builtin", "DevicePolicy", "Factory", "Forwarded", "Hook", "Place", "UnderTest",
+__all__ = ["Builtin", "DevicePolicy", "Factory", "Forwarded", "Hook", "Place", "Slot", "UnderTest",
     "factory", "secret_file"]  # fmt: skip
 
 Factory = Callable[[Feed, Clock], AppHost]

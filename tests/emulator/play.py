@@ -80,7 +80,8 @@ class Play:
         return self.do(Inject(payload=payload, **at))  # type: ignore[arg-type]
 
     def is_so(self, *words: str, device: str = "iphone", after: float = 0) -> "Play":
-        return self.do(SetCondition(device=device, words=words), after=after)
+        """What the engine does with such an order: a Tick follows it."""
+        return self.do(SetCondition(device=device, words=words), after=after).do(Tick())
 
     def _restart(self) -> None:
         if self.restarts:
