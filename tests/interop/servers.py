@@ -233,12 +233,14 @@ def _objects(log: Path) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def start_node(folder: Path, certificate: Certificate) -> Iterator[Node]:
-    """apns.mjs, or a skip where there is no Node."""
+def start_node(
+    folder: Path, certificate: Certificate, *, script: str = "apns.mjs"
+) -> Iterator[Node]:
+    """A script of ours beside this file, or a skip where there is no Node."""
     program = need("node")
     log = folder / "node.out"
-    script = Path(__file__).with_name("apns.mjs")
-    argv = [program, str(script), str(certificate.key), str(certificate.chain)]
+    place = Path(__file__).with_name(script)
+    argv = [program, str(place), str(certificate.key), str(certificate.chain)]
     with child(argv, env=environment(folder), log=log, stop=signal.SIGTERM) as process:
 
         def look() -> dict[str, Any] | None:
