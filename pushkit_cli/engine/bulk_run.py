@@ -28,7 +28,7 @@ from pushkit_cli.wire.client import Answered, ClientEvent, Unprocessed
 
 _APPLES_PAUSE_S = 900.0
 """Apple: after a 5xx wait fifteen minutes."""
-_FIRST_PAUSE_S = 1.0
+FIRST_PAUSE_S = 1.0
 _MOST_UNPROCESSED = 100
 """Times that a server may say of one push that it did not look at it. Ours."""
 _LOOK_S = 0.25
@@ -194,7 +194,7 @@ class BulkRun:
             case Step.NOW:
                 self._stock.again(flight)
             case Step.LATER:
-                wait = _said(reply) or pause_s(flight.tries, self._chance, first=1.0)
+                wait = _said(reply) or pause_s(flight.tries, self._chance, first=FIRST_PAUSE_S)
                 self._stock.again(flight, due=now + wait)
             case Step.PAUSE:
                 self._pause(reply, now)
@@ -223,7 +223,7 @@ class BulkRun:
         if now < self._pace.paused_until:
             return
         self._pauses += 1
-        wait = _said(reply) or pause_s(self._pauses, self._chance, first=_FIRST_PAUSE_S)
+        wait = _said(reply) or pause_s(self._pauses, self._chance, first=FIRST_PAUSE_S)
         deadline = self._plan.order.deadline
         leaves_room = deadline is None or now + _APPLES_PAUSE_S < self._began + deadline
         if (reply.status or 0) >= 500 and not self._plan.where.target.is_local and leaves_room:

@@ -2,16 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pushkit_cli.engine.listener import Running
-from tests.cli.errands import Done, failed, here, spoken
+from tests.bulk import BODY, replies, send, summary, write
+from tests.cli.errands import failed, here, spoken
 from tests.commands import objects, pushkit
 from tests.conftest import Told
-
-BODY = '{"callUUID":"{{apns_id}}","handle":"+15550100"}'
 
 
 @pytest.fixture
@@ -21,38 +19,11 @@ def token(listener: Running) -> str:
     return found
 
 
-def write(folder: Path, *lines: str) -> Path:
-    file = folder / "targets"
-    file.write_text("".join(f"{line}\n" for line in lines))
-    return file
-
-
-def send(file: Path | str, *more: str, stdin: bytes = b"") -> Done:
-    words = ("--type", "voip", "--payload", BODY, "--targets", str(file))
-    return here("--json", "send", *words, *more, stdin=stdin)
-
-
-def summary(done: Done) -> dict[str, Any]:
-    last = objects(done.stdout)[-1]
-    assert last["event"] == "summary", done
-    sum_of = sum(last[word] for word in ("accepted", "refused", "unknown", "unsent", "held"))
-    assert sum_of == last["targets"]
-    assert last["exit"] == done.returncode
-    return last
-
-
-def replies(file: Path) -> dict[int, dict[str, Any]]:
-    """The final records of a results file by line: one each."""
-    found = [one for one in objects(file.read_bytes()) if one["event"] == "reply"]
-    assert len({one["line"] for one in found}) == len(found)
-    return {one["line"]: one for one in found}
-
-
 def test_every_line_of_a_file_is_sent_and_answered(
     listener: Running, told: Told, token: str, tmp_path: Path
 ) -> None:
     results = tmp_path / "run.ndjson"
-    done = send(write(tmp_path, *[token] * 40), "--results", str(results))
+    done = send(write(tmp_path, [token] * 40), "--results", str(results))
     assert done.returncode == 0, done
     assert summary(done)["accepted"] == 40
     assert summary(done)["results_file"] == str(results)
@@ -73,7 +44,7 @@ def test_the_results_hold_whole_replies_and_how_it_ended(
     listener: Running, token: str, tmp_path: Path
 ) -> None:
     results = tmp_path / "run.ndjson"
-    done = send(write(tmp_path, token), "--results", str(results))
+    done = send(write(tmp_path, [token]), "--results", str(results))
     one = objects(here("--json", "send", "--type", "voip").stdout)[0]
     (mine,) = replies(results).values()
     assert set(mine) == set(one)
@@ -88,7 +59,7 @@ def test_the_results_hold_whole_replies_and_how_it_ended(
 def test_without_a_results_file_the_replies_are_on_stdout(
     listener: Running, token: str, tmp_path: Path
 ) -> None:
-    done = send(write(tmp_path, token, token))
+    done = send(write(tmp_path, [token, token]))
     assert [one["event"] for one in objects(done.stdout)] == ["reply", "reply", "summary"]
 
 
@@ -105,7 +76,7 @@ def test_one_line_that_lint_holds_keeps_all_of_a_file(
     listener: Running, told: Told, token: str, tmp_path: Path
 ) -> None:
     results = tmp_path / "run.ndjson"
-    file = write(tmp_path, token, "not-a-token", token)
+    file = write(tmp_path, [token, "not-a-token", token])
     done = send(file, "--results", str(results))
     said = failed(done, 3)
     assert "1 held (not hex: line 2)" in said
@@ -121,7 +92,7 @@ def test_one_line_that_lint_holds_keeps_all_of_a_file(
 def test_a_dry_run_shows_the_first_request_and_sends_nothing(
     listener: Running, told: Told, token: str, tmp_path: Path
 ) -> None:
-    done = send(write(tmp_path, token, token), "--dry-run")
+    done = send(write(tmp_path, [token, token]), "--dry-run")
     (one,) = objects(done.stdout)
     assert (done.returncode, one["event"]) == (0, "request")
     assert one["headers"][":path"] == f"/3/device/{token}"
@@ -131,7 +102,7 @@ def test_a_dry_run_shows_the_first_request_and_sends_nothing(
 def test_a_person_reads_how_it_went(listener: Running, token: str, tmp_path: Path) -> None:
     results = tmp_path / "run.ndjson"
     words = ("--type", "voip", "--payload", BODY, "--results", str(results))
-    done = here("send", *words, "--targets", str(write(tmp_path, token, token)))
+    done = here("send", *words, "--targets", str(write(tmp_path, [token, token])))
     assert done.stdout.decode().splitlines() == [
         "accepted       2",
         "refused        0",
@@ -175,20 +146,20 @@ def test_a_mistake_gets_one_error_a_hint_and_exit_code_2(
 def test_many_to_production_want_a_yes(home: Path, tmp_path: Path) -> None:
     key = {"PUSHKIT_KEY_FILE": str(tmp_path / "k"), "PUSHKIT_TEAM_ID": "A" * 10,
         "PUSHKIT_KEY_ID": "B" * 10}  # fmt: skip
-    file = write(tmp_path, "ab" * 32, "cd" * 32)
+    file = write(tmp_path, ["ab" * 32, "cd" * 32])
     words = ("--type", "voip", "--app", "a.b", "--env", "production", "--payload", "{}")
     done = here("send", *words, "--targets", str(file), variables=key)
     assert "production was not confirmed" in failed(done, 2)
 
 
 def test_nobody_there_is_not_sent(home: Path, tmp_path: Path) -> None:
-    done = send(write(tmp_path, "ab" * 32), "--app", "a.b", "--endpoint", "https://127.0.0.1:1",
+    done = send(write(tmp_path, ["ab" * 32]), "--app", "a.b", "--endpoint", "https://127.0.0.1:1",
         "--retries", "0")  # fmt: skip
     assert "connection refused" in failed(done, 5)
     assert summary(done)["unsent"] == 1
 
 
 def test_a_file_of_nothing_is_done(home: Path, tmp_path: Path) -> None:
-    file = write(tmp_path, "", "")
+    file = write(tmp_path, ["", ""])
     done = send(file, "--app", "a.b", "--endpoint", "https://127.0.0.1:1")
     assert (done.returncode, summary(done)["targets"]) == (0, 0), json.dumps(summary(done))

@@ -1,0 +1,337 @@
+"""What becomes of many pushes when a host refuses, fails, falls silent or goes away."""
+
+import json
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pushkit_cli.apns.acts import Act, GoAway, Reset, Respond
+from pushkit_cli.apns.message import Request, Response, accept, refuse
+from pushkit_cli.apns.reasons import REASONS
+from pushkit_cli.engine import bulk_run
+from pushkit_cli.wire.server import ServerConnection
+from tests.bulk import by_outcome, counts, replies, results_of, send_to, summary, tokens, write
+from tests.cli import hosts
+from tests.cli.errands import failed, spoken
+from tests.cli.hosts import Behaviour, RawHost, answers, raw_host
+from tests.commands import objects
+
+Answer = Callable[[Request], Response | None]
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses that only keep others from being served are short here."""
+    monkeypatch.setattr(bulk_run, "FIRST_PAUSE_S", 0.02)
+
+
+def yes(request: Request) -> Response:
+    return accept(apns_id=request.field(b"apns-id") or "", unique_id=None)
+
+
+def no(request: Request, word: str, timestamp_ms: int | None = None) -> Response:
+    reason = REASONS[word]
+    return refuse(reason, apns_id=request.field(b"apns-id") or "", timestamp_ms=timestamp_ms)
+
+
+def acting(act: Callable[[int, int, Request], list[Act]], *, streams: int = 1000) -> Behaviour:
+    """A server that does, at the n-th request of all, what a function says of n and its stream."""
+    counted = Counter[str]()
+
+    def behave(sock: socket.socket, host: RawHost) -> None:
+        wire = ServerConnection(max_streams=streams)
+        sock.sendall(wire.outgoing())
+        while data := sock.recv(65_536):
+            for received in wire.receive(data):
+                host.asked.append(received.request)
+                counted["all"] += 1
+                for one in act(counted["all"], received.stream, received.request):
+                    wire.act(one)
+            sock.sendall(wire.outgoing())
+            if wire.finished:
+                return
+
+    return behave
+
+
+def respond(stream: int, response: Response) -> Act:
+    return Respond(stream=stream, response=response)
+
+
+def asked_for(host: RawHost) -> Counter[str]:
+    """How often each token was asked for."""
+    return Counter(request.token for request in host.asked)
+
+
+def token_lines(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+# Refusals
+
+
+def test_dead_tokens_and_suspect_ones_are_kept_apart(tmp_path: Path) -> None:
+    words = ["Unregistered", "ExpiredToken", "BadDeviceToken", "DeviceTokenNotForTopic"]
+
+    def answer(request: Request) -> Response:
+        number = int(request.token, 16)
+        return no(request, words[number - 1], 1454948015990) if number <= 4 else yes(request)
+
+    file, dead, suspect = write(tmp_path, tokens(6)), tmp_path / "dead", tmp_path / "suspect"
+    with raw_host(tmp_path, answers(answer)) as host:
+        lists = ("--dead-tokens", str(dead), "--suspect-tokens", str(suspect))
+        done = send_to(host, file, *lists)
+    assert counts(done) == {"accepted": 2, "refused": 4}
+    assert (done.returncode, summary(done)["by_reason"]) == (4, dict.fromkeys(words, 1))
+    assert [(one["reason"], one["line"], one["unregistered_at_ms"])
+        for one in sorted(token_lines(dead), key=lambda one: str(one["line"]))] == [
+        ("Unregistered", 1, 1454948015990), ("ExpiredToken", 2, 1454948015990)]  # fmt: skip
+    assert {one["token"] for one in token_lines(suspect)} == set(tokens(4)[2:])
+    assert {dead.stat().st_mode & 0o777, suspect.stat().st_mode & 0o777} == {0o600}
+
+
+def test_a_wrong_environment_stops_the_run_and_calls_no_token_dead(tmp_path: Path) -> None:
+    file, dead = write(tmp_path, tokens(3_000)), tmp_path / "dead"
+    with raw_host(tmp_path, answers(lambda request: no(request, "BadDeviceToken"))) as host:
+        done = send_to(host, file, "--dead-tokens", str(dead))
+    said = failed(done, 4)
+    assert "1,000 of the last 1,000 answers were BadDeviceToken" in said
+    assert "are these tokens of sandbox?" in said
+    assert 1_000 <= summary(done)["refused"] <= 1_200
+    assert summary(done)["unsent"] == 3_000 - summary(done)["refused"]
+    assert dead.read_bytes() == b""
+
+
+def test_a_share_may_be_chosen_and_refusals_tolerated(tmp_path: Path) -> None:
+    def answer(request: Request) -> Response:
+        return no(request, "BadDeviceToken") if int(request.token, 16) % 10 == 0 else yes(request)
+
+    file = write(tmp_path, tokens(1_500))
+    with raw_host(tmp_path, answers(answer)) as host:
+        words = ("--stop-at", "BadDeviceToken=20%", "--tolerate", "BadDeviceToken=15%")
+        done = send_to(host, file, *words)
+    assert counts(done) == {"accepted": 1_350, "refused": 150}
+    assert (done.returncode, summary(done)["tolerated"]) == (0, 150)
+
+
+def test_a_busy_token_is_tried_again_and_the_others_do_not_wait(tmp_path: Path) -> None:
+    tries = Counter[str]()
+
+    def answer(request: Request) -> Response:
+        tries[request.token] += 1
+        busy = int(request.token, 16) == 1 and tries[request.token] < 3
+        hopeless = int(request.token, 16) == 2
+        return no(request, "TooManyRequests") if busy or hopeless else yes(request)
+
+    file = write(tmp_path, tokens(50))
+    with raw_host(tmp_path, answers(answer)) as host:
+        done = send_to(host, file)
+    assert counts(done) == {"accepted": 49, "refused": 1}
+    found = replies(results_of(file))
+    assert (found[1]["attempts"], found[2]["attempts"], found[3]["attempts"]) == (3, 3, 1)
+    assert (found[2]["reason"], found[2]["retry"]) == ("TooManyRequests", "later")
+
+
+def test_a_server_that_is_down_is_waited_for_once_by_all(tmp_path: Path) -> None:
+    down = Counter[str]()
+
+    def answer(request: Request) -> Response:
+        down["asked"] += 1
+        return no(request, "ServiceUnavailable") if 198 < down["asked"] <= 204 else yes(request)
+
+    file = write(tmp_path, tokens(600))
+    with raw_host(tmp_path, answers(answer)) as host:
+        done = send_to(host, file, "--retries", "20", "--in-flight", "8")
+    assert counts(done) == {"accepted": 600}, spoken(done)
+    assert max(one["attempts"] for one in replies(results_of(file)).values()) <= 6
+    assert len(host.asked) == 606
+
+
+def test_a_server_that_stays_down_ends_the_run(tmp_path: Path) -> None:
+    file = write(tmp_path, tokens(600))
+    with raw_host(tmp_path, answers(lambda request: no(request, "InternalServerError"))) as host:
+        done = send_to(host, file, "--in-flight", "8")
+    assert "APNs answers 500 InternalServerError" in failed(done, 5)
+    assert summary(done)["refused"] <= 8
+    assert summary(done)["unsent"] >= 592
+
+
+# Provider tokens
+
+
+def bearer(request: Request) -> str:
+    return request.field(b"authorization") or ""
+
+
+def test_an_expired_provider_token_is_replaced_once_on_new_connections(tmp_path: Path) -> None:
+    first: list[str] = []
+
+    def answer(request: Request) -> Response:
+        first.append(bearer(request))
+        old = bearer(request) == first[0] and len(first) > 100
+        return no(request, "ExpiredProviderToken") if old else yes(request)
+
+    file = write(tmp_path, tokens(400))
+    with raw_host(tmp_path, answers(answer)) as host:
+        done = send_to(host, file, "--in-flight", "20")
+    assert counts(done) == {"accepted": 400}, spoken(done)
+    assert len({bearer(request) for request in host.asked}) == 2
+    assert host.connections == 2
+    assert {one["attempts"] for one in replies(results_of(file)).values()} == {1, 2}
+
+
+@pytest.mark.parametrize("word", ["ExpiredProviderToken", "InvalidProviderToken", "Forbidden"])
+def test_a_403_that_outlives_a_new_provider_token_stops_the_run(tmp_path: Path, word: str) -> None:
+    file = write(tmp_path, tokens(400))
+    with raw_host(tmp_path, answers(lambda request: no(request, word))) as host:
+        done = send_to(host, file)
+    assert f"APNs does not take these credentials: {word}" in failed(done, 4)
+    assert set(counts(done)) == {"refused", "unsent"}
+    assert len({bearer(request) for request in host.asked}) == 2
+    assert len(host.asked) <= 4, "one at a time until the first acceptance"
+
+
+# Connections that end
+
+
+def test_goaway_again_and_again_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
+    def act(number: int, stream: int, request: Request) -> list[Act]:
+        answer = respond(stream, yes(request))
+        return [answer, GoAway()] if number % 50 == 0 else [answer]
+
+    file = write(tmp_path, tokens(600))
+    with raw_host(tmp_path, acting(act)) as host:
+        done = send_to(host, file, "--connections", "2")
+    assert counts(done) == {"accepted": 600}, spoken(done)
+    assert set(asked_for(host).values()) >= {1}
+
+
+def test_refused_streams_are_sent_again_by_themselves(tmp_path: Path) -> None:
+    def act(number: int, stream: int, request: Request) -> list[Act]:
+        return [Reset(stream=stream, code=7)] if number % 3 == 0 else [
+            respond(stream, yes(request))]  # fmt: skip
+
+    file = write(tmp_path, tokens(300))
+    with raw_host(tmp_path, acting(act)) as host:
+        done = send_to(host, file)
+    assert counts(done) == {"accepted": 300}, spoken(done)
+
+
+def test_what_was_cut_off_is_unknown_and_never_sent_again_unasked(tmp_path: Path) -> None:
+    def cut(sock: socket.socket, host: RawHost) -> None:
+        if host.connections > 1:
+            answers(yes)(sock, host)
+            return
+        wire = ServerConnection(max_streams=1000)
+        sock.sendall(wire.outgoing())
+        while len(host.asked) < 60:
+            for received in wire.receive(sock.recv(65_536)):
+                host.asked.append(received.request)
+                if len(host.asked) < 40:
+                    wire.act(respond(received.stream, yes(received.request)))
+            sock.sendall(wire.outgoing())
+
+    file = write(tmp_path, tokens(200))
+    with raw_host(tmp_path, cut) as host:
+        done = send_to(host, file, "--in-flight", "30")
+        assert done.returncode == 8
+        found = by_outcome(results_of(file))
+        assert set(asked_for(host).values()) == {1}
+        assert 20 <= len(found["unknown"]) <= 30
+        assert len(found["accepted"]) == 200 - len(found["unknown"])
+        again = send_to(host, file, "--resume")
+        assert (again.returncode, counts(again)) == (8, counts(done))
+        assert set(asked_for(host).values()) == {1}
+        last = send_to(host, file, "--resume", "--resend-unknown")
+    assert (last.returncode, counts(last)) == (0, {"accepted": 200})
+    twice = {token for token, count in asked_for(host).items() if count == 2}
+    assert twice <= {f"{line:064x}" for line in found["unknown"]}
+    ids = {request.token: request.field(b"apns-id") for request in host.asked}
+    assert {request.field(b"apns-id") for request in host.asked} == set(ids.values())
+
+
+def test_a_server_that_lives_but_answers_nobody_ends_in_time(tmp_path: Path) -> None:
+    file = write(tmp_path, tokens(100))
+    with raw_host(tmp_path, hosts.silence) as host:
+        done = send_to(host, file, "--timeout", "100ms", "--retries", "1")
+    assert failed(done, 8)
+    assert 1 <= counts(done)["unknown"] <= 5
+    assert set(counts(done)) == {"unknown", "unsent"}
+
+
+@pytest.mark.parametrize(
+    "behave", [hosts.mute_from_the_start, hosts.garbage, hosts.going_away, hosts.http1_text,
+        hosts.half_an_answer]
+)  # fmt: skip
+def test_a_host_that_makes_no_sense_ends_in_time_with_a_true_summary(
+    tmp_path: Path, behave: Behaviour
+) -> None:
+    file = write(tmp_path, tokens(50))
+    with raw_host(tmp_path, behave) as host:
+        done = send_to(host, file, "--timeout", "100ms", "--retries", "1")
+    assert failed(done, 8 if "unknown" in counts(done) else 5)
+    assert "accepted" not in counts(done)
+    assert objects(results_of(file).read_bytes())[-1] == summary(done)
+
+
+def test_a_host_that_is_not_trusted_gets_nothing(tmp_path: Path) -> None:
+    file = write(tmp_path, tokens(50))
+    with raw_host(tmp_path, answers(yes), names=("elsewhere.example",)) as host:
+        done = send_to(host, file)
+    assert "not trusted" in failed(done, 5)
+    assert (counts(done), host.asked) == ({"unsent": 50}, [])
+
+
+# Time
+
+
+def test_a_deadline_leaves_the_rest_unsent_and_resume_completes(tmp_path: Path) -> None:
+    file = write(tmp_path, tokens(300))
+    with raw_host(tmp_path, answers(yes)) as host:
+        done = send_to(host, file, "--rate", "200", "--deadline", "400ms")
+        assert "the deadline has passed" in failed(done, 5)
+        assert 40 <= counts(done)["accepted"] <= 120
+        again = send_to(host, file, "--resume")
+    assert (again.returncode, counts(again)) == (0, {"accepted": 300})
+    assert set(asked_for(host).values()) == {1}
+
+
+def test_an_answer_after_the_deadline_is_still_heard(tmp_path: Path) -> None:
+    late = threading.Event()
+
+    def slowly(request: Request) -> Response:
+        late.wait(0.1)
+        return yes(request)
+
+    file = write(tmp_path, tokens(20))
+    with raw_host(tmp_path, answers(slowly)) as host:
+        done = send_to(host, file, "--deadline", "50ms", "--in-flight", "1")
+    assert counts(done).get("accepted", 0) == len(host.asked) <= 1
+    assert done.returncode == 5
+
+
+# Lines
+
+
+def test_repeats_are_held_and_no_mistake(tmp_path: Path) -> None:
+    lines = [f'{{"token":"{token}","payload":{{"a":1}}}}' for token in (*tokens(3), *tokens(2))]
+    file = write(tmp_path, lines)
+    with raw_host(tmp_path, answers(yes)) as host:
+        done = send_to(host, file, "--unique")
+    assert (done.returncode, counts(done)) == (0, {"accepted": 3, "held": 2})
+
+
+def test_another_input_or_other_options_are_another_run(tmp_path: Path) -> None:
+    file = write(tmp_path, tokens(3))
+    with raw_host(tmp_path, answers(yes)) as host:
+        assert send_to(host, file).returncode == 0
+        assert "its priority differs" in failed(
+            send_to(host, file, "--resume", "--priority", "5"), 2
+        )
+        write(tmp_path, tokens(4))
+        assert "its input differs" in failed(send_to(host, file, "--resume"), 2)
+    assert len(host.asked) == 3
