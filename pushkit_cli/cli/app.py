@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "device": Entry(group="emulator", help="See devices, say how they are, end their tokens."),
     "inbox": Entry(group="emulator", help="See what arrived, or wait until it does."),
+    "fault": Entry(group="emulator", help="Misbehave on purpose: refuse, delay, reset, go away."),
     "clock": Entry(group="emulator", help="See the emulator's time, and move it on."),
     "env": Entry(group="emulator", help="Print the variables that point a server at the listener."),
     "ready": Entry(group="emulator", help="Wait until a listener accepts connections."),

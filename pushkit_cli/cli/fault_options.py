@@ -1,6 +1,7 @@
 """Faults on purpose: the options of `listen` that set them from the start."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,6 +18,20 @@ GRAMMAR = (
 )
 
 
+def plan_option(function: _Function) -> _Function:
+    """`--fault-plan`: a file of faults."""
+    return click.option(
+        "--fault-plan",
+        "fault_plans",
+        type=click.Path(path_type=Path, dir_okay=False),
+        multiple=True,
+        metavar="FILE.toml",
+        allow_from_autoenv=False,
+        help="Faults from a file: a table [[fault]] each, with action, status, type, device, "
+        "topic, token, on, when, from, until, per, within, name.",
+    )(function)
+
+
 def fault_options(function: _Function) -> _Function:
     """Give a command all of them."""
     return click.option(
@@ -26,11 +41,12 @@ def fault_options(function: _Function) -> _Function:
         metavar="[SELECTOR:]ACTION[@WHEN]",
         allow_from_autoenv=False,
         help=f"Misbehave on purpose. {GRAMMAR}",
-    )(function)
+    )(plan_option(function))
 
 
 def given_faults(words: Mapping[str, Any]) -> "tuple[Fault, ...]":
     """What was said. Raises UsageError with the remedy for what is no fault."""
-    from pushkit_cli.engine.faults import read_fault
+    from pushkit_cli.engine.faults import plan, read_fault
 
-    return tuple(read_fault(text) for text in words["faults"])
+    planned = [one for file in words["fault_plans"] for one in plan(file)]
+    return (*map(read_fault, words["faults"]), *planned)

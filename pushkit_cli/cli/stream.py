@@ -65,11 +65,12 @@ def _of_clients(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]
 
 
 def _fault(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool) -> str:
-    """What was done on purpose; below its push it stands where the answer would."""
-    below = event["push_id"] is not None and not alone
-    where = f"{_INDENT}<--  " if below else f"{_clock(event)}  "
-    told = f"{where}fault {terminal.show(event['rule'])}: {terminal.show(event['detail'])}"
-    folded = terminal.wrap(told, indent=" " * 15 if below else _INDENT)
+    """What was done on purpose; below its push, which names the rule, the rest."""
+    detail = terminal.show(event["detail"], limit=300)
+    if event["push_id"] is not None and not alone:
+        return terminal.wrap(f"{_INDENT}{detail}", indent=_INDENT)
+    told = f"{_clock(event)}  fault {terminal.show(event['rule'])}: {detail}"
+    folded = terminal.wrap(told, indent=_INDENT)
     return folded.replace("fault", terminal.paint("fault", "yellow"), 1)
 
 
@@ -78,7 +79,11 @@ def _asked(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
     words = [*_of_what(event, terminal), f"[{event['id'][:_ID_DIGITS]}]"]
     yield terminal.wrap(f"{_clock(event)}  -->  {'  '.join(words)}", indent=" " * 15)
     if event["fault"] is not None:
-        return  # that stands in an event of its own
+        judged = f"{event['status']} {terminal.show(event['reason'] or '')}".strip()
+        told = f"{_INDENT}<--  {judged}  fault {terminal.show(event['fault'])}"
+        folded = terminal.wrap(told, indent=" " * 15)
+        yield folded.replace("fault", terminal.paint("fault", "yellow"), 1)
+        return
     if event["reason"] is None:
         accepted = terminal.paint(f"{event['status']} accepted", "green")
         yield f"{_INDENT}<--  {accepted}"

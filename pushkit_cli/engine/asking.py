@@ -11,6 +11,7 @@ from pushkit_cli.net import control
 
 CHANGE, RECORDS, EVENTS, ABOUT, CLEAR = "/change", "/records", "/events", "/about", "/clear"
 PHONE, CLOCK, ADVANCE = "/phone", "/clock", "/advance"
+FAULTS, SET_FAULTS, CLEAR_FAULTS = "/faults", "/faults/set", "/faults/clear"
 """What a listener can be asked; `engine.control` answers."""
 _PATIENCE_S = 20.0
 """For an answer that waits for nothing: a listener under full load takes its time."""

@@ -15,17 +15,21 @@ from typing import Any
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.emulator import orders, selector
+from pushkit_cli.emulator.moves import ClearFaults, SetFaults
 from pushkit_cli.emulator.state import App, Device, DeviceToken, Record, SigningKey, to_row
-from pushkit_cli.engine import journal
+from pushkit_cli.engine import faults, journal
 from pushkit_cli.engine.asking import (
     ABOUT,
     ADVANCE,
     CHANGE,
     CLEAR,
+    CLEAR_FAULTS,
     CLOCK,
     EVENTS,
+    FAULTS,
     PHONE,
     RECORDS,
+    SET_FAULTS,
 )
 from pushkit_cli.engine.clock import ManualClock
 from pushkit_cli.engine.stage import Stage
@@ -66,6 +70,9 @@ class Control:
             PHONE: self._phone,
             CLOCK: self._clock,
             ADVANCE: self._advance,
+            FAULTS: self._faults,
+            SET_FAULTS: self._set_faults,
+            CLEAR_FAULTS: self._clear_faults,
         }
 
     def end(self) -> None:
@@ -185,6 +192,27 @@ class Control:
         if self._stage.failure is not None:
             raise self._stage.failure
         return await self._clock(said)
+
+    async def _faults(self, said: Said) -> bytes:
+        del said
+        return _json({"faults": [faults.to_data(rule) for rule in self._stage.world.faults.rules]})
+
+    async def _set_faults(self, said: Said) -> bytes:
+        """Set some; the answer has those alone."""
+        given = faults.read(said["faults"])
+        self._stage.change([SetFaults(faults=given)])
+        rules = self._stage.world.faults.rules
+        added = rules[len(rules) - len(given) :]
+        return _json({"faults": [faults.to_data(rule) for rule in added]})
+
+    async def _clear_faults(self, said: Said) -> bytes:
+        """Take some away, or all; the answer has the numbers."""
+        numbers = said["numbers"]
+        if not isinstance(numbers, list) or not all(type(one) is int for one in numbers):
+            raise ValueError("numbers are a list of them")
+        before = [rule.number for rule in self._stage.world.faults.rules]
+        self._stage.change([ClearFaults(numbers=tuple(numbers))])
+        return _json({"numbers": numbers or before})
 
     async def _clear(self, said: Said) -> bytes:
         del said

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from pushkit_cli.emulator.moves import SetCondition
+from pushkit_cli.emulator.fault_words import read_fault
+from pushkit_cli.emulator.moves import ClearFaults, SetCondition, SetFaults
 from pushkit_cli.emulator.selector import Filter, read_condition, read_expectation, read_what
 from pushkit_cli.engine import inside
 from pushkit_cli.engine.in_process import InProcess, in_process
@@ -139,6 +140,19 @@ class Apns:
         self._listener.on_stage(
             lambda stage: stage.change([SetCondition(device=name, words=words)])
         )
+
+    def fault(self, *faults: str) -> None:
+        """Misbehave on purpose, in the words of `listen --fault`: `"voip:stall@first1"`.
+
+        It holds from the next push on, until `clear_faults`. Raises UsageError for what is no
+        fault.
+        """
+        given = tuple(read_fault(text) for text in faults)
+        self._listener.on_stage(lambda stage: stage.change([SetFaults(faults=given)]))
+
+    def clear_faults(self) -> None:
+        """Misbehave no more."""
+        self._listener.on_stage(lambda stage: stage.change([ClearFaults()]))
 
     def advance(self, seconds: float) -> None:
         """Move a manual clock, through everything that is due on the way.

@@ -68,16 +68,17 @@ def test_what_is_asked_of_channels_is_told_as_a_push_is(
     assert told[1] in answer
 
 
-def test_a_fault_stands_where_the_answer_would() -> None:
+def test_a_fault_is_told_with_its_push_and_without_one() -> None:
     rule = {"rule": "voip:close@every500", "number": 1, "basis": "ours"}
     closed = event("fault", "the TCP connection was closed in place of the answer, 200", **rule)
-    first, *told = lines(asked("push", status=200, fault=rule["rule"]), closed)
+    first, answer, detail = lines(asked("push", status=200, fault=rule["rule"]), closed)
     assert "-->" in first
-    assert told[0].startswith(f"{' ' * 10}<--  fault voip:close@every500: the TCP connection")
-    assert "accepted" not in "".join(told)
-    assert all(len(line) <= 80 for line in (first, *told))
-    (door,) = lines({**closed, "push_id": None, "device": None, "app": None, "type": None})[:1]
-    assert door[8:].startswith("  fault voip:close@every500: ")
+    assert answer == f"{' ' * 10}<--  200  fault voip:close@every500"
+    assert detail == f"{' ' * 10}{closed['detail']}"
+    none = {"push_id": None, "device": None, "app": None, "type": None}
+    told = lines({**closed, **none})
+    assert told[0][8:].startswith("  fault voip:close@every500: the TCP")
+    assert all(len(line) <= 80 for line in told)
 
 
 LONG = "it did a great many things that take a great many words to tell to anybody who reads them"

@@ -68,6 +68,19 @@ def test_the_marker_says_what_it_is_told(pushkit_apns: Apns) -> None:
     assert refused["reason"] == "filteredByDoNotDisturb"
 
 
+def test_faults_come_and_go(pushkit_apns: Apns) -> None:
+    pushkit_apns.fault("voip:ServiceUnavailable@first1", "fileprovider:500")
+    assert send(pushkit_apns) == 4
+    assert send(pushkit_apns) == 0
+    (struck,) = pushkit_apns.wait("fault=1")
+    assert struck["rule"] == "voip:ServiceUnavailable@first1"
+    assert send(pushkit_apns, "fileprovider") == 4
+    pushkit_apns.clear_faults()
+    assert send(pushkit_apns, "fileprovider") == 0
+    with pytest.raises(UsageError, match="did you mean stall"):
+        pushkit_apns.fault("stal")
+
+
 def test_the_clock_of_the_machine_cannot_be_moved(pushkit_apns: Apns) -> None:
     with pytest.raises(ValueError, match="--clock manual"):
         pushkit_apns.advance(1.0)
