@@ -209,6 +209,39 @@ def expire_token(
     return _ended(ctx, "expired", kind, app=app, env=env, at=at)
 
 
+_channel = click.argument("channel_id", metavar="CHANNEL")
+
+
+@do.command("subscribe", epilog="Example: pushkit device do iphone subscribe bXkgY2hhbm5lbA==")
+@_channel
+@json_option
+@click.pass_context
+def subscribe(ctx: click.Context, /, channel_id: str) -> int:
+    """Let a Live Activity hear of a broadcast channel.
+
+    The CHANNEL's most recent message comes at once, where it keeps one (ours). A push that starts
+    an activity and has input-push-channel subscribes too.
+    """
+    from pushkit_cli.engine import devices
+
+    terminal, name = _place(ctx)
+    done = devices.subscribe(terminal.setting(), name, channel_id)
+    return said(terminal, name, "subscribed", done)
+
+
+@do.command("unsubscribe", epilog="Example: pushkit device do iphone unsubscribe bXkgY2hhbm5lbA==")
+@_channel
+@json_option
+@click.pass_context
+def unsubscribe(ctx: click.Context, /, channel_id: str) -> int:
+    """Let it hear of a broadcast channel no more."""
+    from pushkit_cli.engine import devices
+
+    terminal, name = _place(ctx)
+    done = devices.subscribe(terminal.setting(), name, channel_id, ends=True)
+    return said(terminal, name, "unsubscribed", done)
+
+
 @do.command("uninstall", epilog="Example: pushkit device do iphone uninstall")
 @_app
 @_at

@@ -51,6 +51,7 @@ def tell(terminal: "Terminal", one: "Shown", *, whole: bool) -> None:
         if whole:
             states["stored"] = [_stored(push) for push in one.stored]
         condition = {"condition": list(one.condition)}
+        states |= {"channels": [asdict(channel) for channel in one.channels]} if whole else {}
         terminal.object(
             {"v": 1, "event": "device", **head, **condition, **states, "tokens": tokens}
         )
@@ -69,6 +70,9 @@ def tell(terminal: "Terminal", one: "Shown", *, whole: bool) -> None:
         for state in one.apps:
             if (state.bundle_id, state.environment) == place:
                 _state(terminal, state)
+        for channel in one.channels:
+            if (channel.bundle_id, channel.environment) == place:
+                terminal.data(f"  channel {channel.id}")
         _tokens(terminal, [it for it in one.tokens if (it.bundle_id, it.environment) == place])
 
 

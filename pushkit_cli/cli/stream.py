@@ -119,6 +119,8 @@ def _device(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
     name, detail = event["event"], event["detail"]
     if name == "delivered" and detail is None:
         return  # what the device then did says it
+    if event.get("channel") is not None:  # a broadcast has many devices below it
+        detail = f"{event['device']}: {detail or name}"
     if name == "hook" and event["reason"] == "output":
         yield from _written(detail, terminal)
         return

@@ -15,6 +15,7 @@ from typing import Any
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.emulator import orders, selector
+from pushkit_cli.emulator.channel_records import Channel, Subscription
 from pushkit_cli.emulator.moves import ClearFaults, SetFaults
 from pushkit_cli.emulator.state import App, Device, DeviceToken, Record, SigningKey, to_row
 from pushkit_cli.engine import faults, journal
@@ -41,7 +42,10 @@ from pushkit_cli.phone.condition import Condition
 from pushkit_cli.phone.storage import Stored
 from pushkit_cli.store.files import make_private
 
-SHOWN_RECORDS = (App, SigningKey, Device, DeviceToken, Condition, AppState, Stored)
+SHOWN_RECORDS = (
+    *(App, SigningKey, Device, DeviceToken, Condition, AppState, Stored),
+    *(Channel, Subscription),
+)
 """What commands may read; the rest is the emulator's own business."""
 
 _PAGE_RECORDS = 500
@@ -116,11 +120,13 @@ class Control:
     async def _records(self, said: Said) -> bytes:
         after = _number(said, "after")
         every = [
-            [key, to_row(_bare(record))]
-            for key, record in self._stage.world.state.records.items()
-            if isinstance(record, SHOWN_RECORDS)
+            pair
+            for pair in self._stage.world.state.records.items()
+            if isinstance(pair[1], SHOWN_RECORDS)
         ]
-        page = every[after : after + _PAGE_RECORDS]
+        page = [
+            [key, to_row(_bare(record))] for key, record in every[after : after + _PAGE_RECORDS]
+        ]
         at = after + len(page)
         return _json({"records": page, "at": at, "more": at < len(every)})
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import Environment, PushType, token_type
 from pushkit_cli.apns.words import meant
+from pushkit_cli.emulator.channel_records import Channel
 from pushkit_cli.emulator.moves import (
     EndCall,
     EndToken,
@@ -14,7 +15,9 @@ from pushkit_cli.emulator.moves import (
     Reset,
     RotateToken,
     SetCondition,
+    Subscribe,
     Uninstall,
+    Unsubscribe,
 )
 from pushkit_cli.emulator.orders import Order
 from pushkit_cli.emulator.state import Device, DeviceToken, State
@@ -28,7 +31,7 @@ from pushkit_cli.phone.condition import words as words_of
 from pushkit_cli.phone.storage import Stored
 
 __all__ = ["DeviceToken", "Done", "EndedReason", "Shown", "Stored", "end_call", "end_token",
-    "find", "kill", "listed", "reinstall", "reset", "rotate_token", "set_condition",
+    "find", "kill", "listed", "reinstall", "reset", "rotate_token", "set_condition", "subscribe",
     "uninstall"]  # fmt: skip
 
 
@@ -49,7 +52,7 @@ class Shown:
     """A device and every token it has or had, the live ones of each app first.
 
     `condition` is what it is, in words; `apps` what it remembers of its apps; `stored` what waits
-    for it.
+    for it; `channels` are those that reach it.
     """
 
     device: Device
@@ -57,6 +60,7 @@ class Shown:
     condition: tuple[str, ...]
     apps: tuple[Remembered, ...]
     stored: tuple[Stored, ...]
+    channels: tuple[Channel, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +183,21 @@ def end_call(
     )
 
 
+def subscribe(setting: Setting, name: str, channel_id: str, *, ends: bool = False) -> Done:
+    """Let a device hear of a channel; `ends`: not any more. Raises UsageError where it cannot."""
+    state = emulated.state(setting)
+    _device(state, name)
+    channel = state.channel(channel_id)
+    if channel is None:
+        raise UsageError(
+            f"the listener has no channel {channel_id}",
+            hint="pushkit channel list --env local, or local-production",
+        )
+    order = Unsubscribe if ends else Subscribe
+    changed = emulated.change(setting, [order(device=name, channel_id=channel_id)])
+    return Done(changed=changed, app=channel.bundle_id, tokens=())
+
+
 def reset(setting: Setting, name: str | None) -> bool:
     """A device, `None`: every one, is as at its beginning; whether anything was otherwise."""
     if name is not None:
@@ -241,6 +260,11 @@ def _shown(
         device=device,
         tokens=tuple(tokens),
         condition=words_of(state.condition(device.name)),
+        channels=tuple(
+            channel
+            for channel_id in state.channels.subscriptions(device.name)
+            if (channel := state.channel(channel_id)) is not None
+        ),
         apps=tuple(
             Remembered(
                 bundle_id=app.bundle_id,

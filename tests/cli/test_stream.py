@@ -81,6 +81,15 @@ def test_a_fault_is_told_with_its_push_and_without_one() -> None:
     assert all(len(line) <= 80 for line in told)
 
 
+def test_what_came_of_a_broadcast_names_the_device() -> None:
+    assert lines(event("displayed", "Live Activity updated", channel="dHN0")) == [
+        f"{' ' * 10}iphone: Live Activity updated"
+    ]
+    assert lines(event("delivered", channel="dHN0")) == []
+    (said,) = lines(event("discarded", "nothing of it is stored", channel="dHN0"))
+    assert said == f"{' ' * 10}discarded: iphone: nothing of it is stored"
+
+
 LONG = "it did a great many things that take a great many words to tell to anybody who reads them"
 
 
