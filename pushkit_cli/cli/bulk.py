@@ -18,7 +18,7 @@ from pushkit_cli.engine.bulk_order import BulkOrder
 from pushkit_cli.engine.bulk_records import Ended, Records, held
 from pushkit_cli.errors import ExitCode, UsageError
 
-_LINE_EVERY_S = 10.0
+LINE_EVERY_S = 10.0
 
 
 def order_from(
@@ -179,7 +179,7 @@ class _Screen:
         line = _progress_line(progress)
         if self._terminal.can_redraw:
             self._terminal.redraw(line)
-        elif progress.elapsed_s - self._said_s >= _LINE_EVERY_S:
+        elif progress.elapsed_s - self._said_s >= LINE_EVERY_S:
             self._said_s = progress.elapsed_s
             self._terminal.say(line)
 
