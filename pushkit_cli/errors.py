@@ -48,7 +48,7 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.BUG: "a bug of ours",
         ExitCode.USAGE: "usage: the words do not fit together",
         ExitCode.HELD: "held back by lint; that push was not sent",
-        ExitCode.REFUSED: "refused: APNs, or the export service, said no",
+        ExitCode.REFUSED: "refused: APNs, the channel service or the export service said no",
         ExitCode.NOT_SENT: "not sent: DNS, TCP, TLS, or provably unprocessed; again is safe",
         ExitCode.CONFIG: "configuration, credentials, port, disk",
         ExitCode.EXPECTATION: "an expectation was not met, or a device rule was broken",

@@ -186,6 +186,21 @@ def _advice(case: ChannelCase) -> Iterator[Finding]:
             remedy="send --priority 5, which draws on no budget",
             source=activity.SOURCE,
         )
+    if _is_kept_too_long(case):
+        yield Finding(
+            reason=None,
+            detail="a channel keeps its latest push for 8 hours at most",
+            remedy="send --expiration 8h, or less",
+            source="Apple: Sending channel management requests to APNs",
+        )
+
+
+def _is_kept_too_long(case: ChannelCase) -> bool:
+    """Whether a broadcast asks for more than any channel does; one that is refused asks nothing."""
+    said = case.request.field(message.EXPIRATION)
+    if said is None or checks.bad_expiration(case) or channel_checks.expiration_of_storage(case):
+        return False
+    return int(said) > case.knowledge.now + channels.LONGEST_STORAGE_S
 
 
 def hint(word: str | None, request: Request, knowledge: Knowledge) -> str | None:

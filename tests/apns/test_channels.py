@@ -379,3 +379,16 @@ def test_the_order_is_the_documented_one() -> None:
     order = ("MissingProviderToken", "MissingChannelId", "MissingPushType", "PayloadEmpty")
     places = [words.index(word) for word in order]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("hours", "channel", "advised"),
+    [(8, KEPT, False), (9, KEPT, True), (9, None, True), (9, UNKEPT, False)],
+)
+def test_more_than_a_channel_keeps_is_advised_upon(
+    hours: int, channel: Channel | None, advised: bool
+) -> None:
+    case = with_header("apns-expiration", str(NOW + hours * 3600))(CASES[Operation.SEND])
+    found = lint(case.request, replace(case.knowledge, channel=channel))
+    said = [one.remedy for one in found if not one.holds]
+    assert said == ["send --expiration 8h, or less"] * advised

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pushkit_cli.apns.channel_reasons import CHANNEL_REASONS
 from pushkit_cli.apns.reasons import REASONS, Retry, retry_class
 
 ROWS = (
@@ -79,3 +80,9 @@ def test_an_unknown_word_is_judged_by_its_status(
     status: int, word: str | None, retry: Retry
 ) -> None:
     assert retry_class(status, word) is retry
+
+
+@pytest.mark.parametrize("word", CHANNEL_REASONS)
+def test_the_words_of_channels_are_tried_again_by_the_same_rule(word: str) -> None:
+    row = CHANNEL_REASONS[word]
+    assert retry_class(row.status, word) is row.retry

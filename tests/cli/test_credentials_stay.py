@@ -7,11 +7,15 @@ import ipaddress
 import itertools
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pushkit_cli.apns.channels import Operation
 from pushkit_cli.apns.message import Response
+from pushkit_cli.engine import broadcasting, channels
 from pushkit_cli.engine.planning import Order, Plan, plan
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.where import Target
@@ -108,6 +112,34 @@ def test_no_combination_of_words_and_variables_takes_a_credential_elsewhere(
             assert not _is_here(host), row
     assert tried == 5 * 10 * 4 * 6 * 2
     assert planned > tried / 4  # and the table is not empty
+
+
+def test_nor_to_whoever_manages_channels(registered: Path) -> None:
+    """The same table, for the hosts that make and unmake channels and for broadcasts."""
+    managing = {name: host.replace("api", "api-manage-broadcast") for name, host in _APPLE.items()}
+    planned = 0
+    for env, endpoint, named, variables in itertools.product(
+        Target, _ENDPOINTS, _NAMED, _VARIABLES
+    ):
+        way: dict[str, Any] = {"env": env, "endpoint": endpoint, "send_key_to": named, "app": APP}
+        order = channels.Order(operation=Operation.LIST, **way)
+        broadcast = Order(push_type="liveactivity", channel="dHN0", payload=b"{}", **way)
+        setting = Setting(home=registered, variables=variables)
+        for resolve, apples in (
+            (partial(channels.plan, order, setting), managing),
+            (partial(broadcasting.plan, broadcast, setting), _APPLE),
+        ):
+            try:
+                found = resolve()
+            except (UsageError, ConfigError):
+                continue
+            planned += 1
+            host = found.where.endpoint.host
+            row = (env, endpoint, named, variables, host)
+            assert _may(host, endpoint, named) or host in managing.values(), row
+            if endpoint is None and env in apples:
+                assert host == apples[env], row
+    assert planned > 4 * 10 * 4 * 6 * 2 / 4
 
 
 @pytest.mark.parametrize(

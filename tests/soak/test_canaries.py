@@ -183,6 +183,24 @@ def test_a_push_that_fails_lets_no_secret_out(world: World) -> None:
     world.run(*_SEND, code=6, also={**_with_the_other_key(world), "PUSHKIT_KEY": _HOOK})
 
 
+def test_channels_let_no_secret_out(world: World) -> None:
+    made = Response(status=201, headers=((b"apns-channel-id", b"bWFkZQ=="),))
+    words = ("--app", APP, "--env", "sandbox", "--retries", "0", "--timeout", "3s")
+    with raw_host(world.folder, always(made)) as host:
+        world.run("channel", "create", *words, *host.trusted)
+        world.run("channel", "show", "bWFkZQ==", *host.trusted, also=_with_the_other_key(world))
+        world.run("channel", "delete", "bWFkZQ==", *host.trusted, "--app", _CERT_APP, "--no-lint")
+        world.heard(host)
+    refusal = Response(status=403, body=b'{"reason":"InvalidProviderToken"}')
+    with raw_host(world.folder, always(refusal)) as host:
+        world.run("channel", "list", *words, *host.trusted, code=4)
+        world.heard(host)
+    with raw_host(world.folder, silence) as host:
+        world.run("channel", "create", *words, *host.trusted, code=8)
+    world.run("channel", "list", *words, *host.trusted, code=5)
+    world.run("channel", "list", *words, code=5)
+
+
 def test_a_bug_in_front_of_a_reader_lets_no_secret_out(world: World) -> None:
     program = """
 import sys
