@@ -149,6 +149,8 @@ class Courier:
             one.event, one.payload, one.environment, now, new_id, age_s=age_s
         )
         yield from from_storage(arrives, age_s)
+        if one.type is PushType.voip and age_s > self._policy.stale_after_s:
+            yield Emit(event=storage.ghost(one, age_s))
 
     def _waits(self, one: Stored) -> bool:
         return storage.obstacle(self._state.condition(one.device), one.priority) is not None

@@ -66,9 +66,13 @@ REMEDIES: Mapping[str, str] = {
     "crashed": "catch what a body or a refused report may raise: repeated crashes stop VoIP pushes",
     "too-many-failures": _INSTALL,
     "voip-stopped": _INSTALL,
+    "ghost-call": "send calls with apns-expiration 0, or a few seconds",
+    "slot": "let each push say how things stand: the last one alone is stored",
+    "device-offline": "bring it back before the end: pushkit device set NAME online",
+    "power": "send priority 10 what must arrive at once; pushkit device set NAME full-power",
 }
-"""What to do about a broken rule, by the reason of the event that says so. Ours, from Apple's
-"Responding to VoIP Notifications from PushKit" and the answers of DTS."""
+"""What to do about a broken rule, or what keeps a push away, by the reason of the event that says
+so. Ours, from Apple's "Responding to VoIP Notifications from PushKit" and the answers of DTS."""
 
 
 def remedy(event: Mapping[str, Any]) -> str | None:
@@ -344,7 +348,7 @@ def decide(ending: Ending, *, is_met: bool, is_broken: bool) -> tuple[int, By | 
 
 _WHYS = frozenset(
     {Happening.TERMINATED, Happening.VOIP_STOPPED, Happening.DISCARDED, Happening.CALL_REFUSED,
-     Happening.WARNING}
+     Happening.WARNING, Happening.STORED, Happening.OVERWRITTEN, Happening.DEFERRED}
 )  # fmt: skip
 
 

@@ -227,6 +227,16 @@ def from_storage(said: DeviceEvent, age_s: float) -> DeviceEvent:
     )
 
 
+def ghost(push: Stored, age_s: float) -> DeviceEvent:
+    """A call rings when its caller may have given up long ago (Apple: expiration 0 for calls)."""
+    return replace(
+        push.event,
+        event=Happening.WARNING,
+        reason="ghost-call",
+        detail=f"the call is {_span(age_s)} old: its caller may have given up long ago",
+    )
+
+
 def _dropped(
     push: Stored, reason: str, detail: str, basis: Basis = Basis.DOCUMENTED
 ) -> DeviceEvent:

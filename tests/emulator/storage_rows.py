@@ -18,6 +18,7 @@ EXPIRED = "discarded expired"
 LATE = "delivered from-storage"
 SHOWN = "displayed"
 LOST = "overwritten slot"
+GHOST = "warning ghost-call"
 
 
 Fields = dict[str, str | None]
@@ -88,7 +89,7 @@ PUSHES = (
     Row(
         name="offline, a date to come, back before it",
         play=lambda it: back(away(it).push(headers=at(60)), after=59),
-        tells=[OFFLINE, LATE],
+        tells=[OFFLINE, LATE, GHOST],
     ),
     Row(
         name="offline, a date to come, back at it",
@@ -130,7 +131,7 @@ PUSHES = (
     Row(
         name="twenty-nine days are within it",
         play=lambda it: back(away(it).push(headers=at(90 * DAY)), after=29 * DAY),
-        tells=[OFFLINE, LATE],
+        tells=[OFFLINE, LATE, GHOST],
     ),
     # the attempt window
     Row(
@@ -157,7 +158,7 @@ PUSHES = (
     Row(
         name="expiration 0 with a longer window",
         play=lambda it: back(away(it).push(headers=ONCE), after=100),
-        tells=[TRIED, LATE],
+        tells=[TRIED, LATE, GHOST],
         policy=DevicePolicy(attempt_window_s=120),
     ),
     Row(
@@ -193,7 +194,7 @@ PUSHES = (
         play=lambda it: back(
             away(it).push(headers=at(60)).push(headers=ABSENT).do(Tick(), after=61)
         ),
-        tells=[OFFLINE, OFFLINE, LOST, LATE],
+        tells=[OFFLINE, OFFLINE, LOST, LATE, GHOST],
     ),
     Row(
         name="a call and an alert have a token each, and both are kept",
@@ -226,7 +227,7 @@ PUSHES = (
         play=lambda it: back(
             away(it).push(headers=ABSENT).push(headers=at(600), after=1).do(Tick(), after=600)
         ),
-        tells=[OFFLINE, OFFLINE, LOST, LATE],
+        tells=[OFFLINE, OFFLINE, LOST, LATE, GHOST],
         policy=DevicePolicy(store_chaos=1),
     ),
     Row(
@@ -276,14 +277,14 @@ PUSHES = (
     Row(
         name="saving power, priority 5 waits",
         play=lambda it: it.is_so("power-saving").push(headers=LOW).is_so("full-power", after=600),
-        tells=[POWER, LATE],
+        tells=[POWER, LATE, GHOST],
     ),
     Row(
         name="saving power, priority 1 waits",
         play=lambda it: (
             it.is_so("power-saving").push(headers=LOWEST).is_so("full-power", after=600)
         ),
-        tells=[POWER, LATE],
+        tells=[POWER, LATE, GHOST],
     ),
     Row(
         name="what waits for power expires too",

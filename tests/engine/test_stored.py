@@ -102,7 +102,7 @@ ROWS = (
     Row(
         name="stored, and handed over on return",
         play=lambda it: it.is_so("offline").push().later(3600).is_so("online"),
-        happens=[OFFLINE, LATE, RANG],
+        happens=[OFFLINE, LATE, "warning ghost-call", RANG],
     ),
     Row(
         name="stored, and expired at its date",

@@ -62,9 +62,9 @@ def problem(number: int) -> Problem:
     return PROBLEMS[number - 1]
 
 
-def caught(number: int, wrong: Played) -> None:
+def caught(row: int | Problem, wrong: Played) -> None:
     """The wrong way is caught as the table says."""
-    row = problem(number)
+    row = problem(row) if isinstance(row, int) else row
     assert wrong.exit == row.exit, wrong.said
     assert row.words in wrong.said
     if row.event is not None:

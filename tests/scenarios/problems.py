@@ -1,6 +1,7 @@
 """The sixteen problems that people have with PushKit: what is wrong, what catches it, what repairs.
 
-Each row is played by the test of its number, wrong and repaired: `test_problem_07_...`.
+Each row is played by the test of its number, wrong and repaired: `test_problem_07_...`; those of
+AWAY in their own file, in their order.
 """
 
 from dataclasses import dataclass
@@ -19,15 +20,6 @@ class Problem:
     reason: str | None = None
     words: str
     repaired: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Waiting:
-    """A side of a problem that nothing can play yet, and why."""
-
-    number: int
-    title: str
-    why: str
 
 
 PROBLEMS = (
@@ -192,25 +184,46 @@ PROBLEMS = (
     ),
 )
 
-WAITING = (
-    Waiting(
+AWAY = (
+    Problem(
         number=7,
         title="a call that rings after power-on, when its caller has long given up",
-        why="APNs has to keep a push for a device that is off",
+        wrong="leaves apns-expiration out, so that APNs keeps the call for days",
+        exit=7,
+        event="warning",
+        reason="ghost-call",
+        words="the call is 5 min old: its caller may have given up long ago",
+        repaired="sends apns-expiration 0",
     ),
-    Waiting(
+    Problem(
         number=7,
-        title="a device that is offline: its push is lost, late, or the only one kept",
-        why="APNs has to keep a push, and a device to go offline",
+        title="a phone that is offline: of several messages one is kept",
+        wrong="sends each message as a push of its own, and counts on all of them",
+        exit=7,
+        event="overwritten",
+        reason="slot",
+        words="APNs stores one for each device token",
+        repaired="says in each push how many there are, and lets them collapse",
     ),
-    Waiting(
+    Problem(
         number=8,
         title="a cancel that overtakes its call",
-        why="pushes have to arrive in another order than they were sent in",
+        wrong="does not report a cancel whose call it does not know",
+        exit=7,
+        event="terminated",
+        reason="NSInternalInconsistencyException",
+        words="report a call before the delegate method returns, on every path",
+        repaired="reports whatever arrives, in any order",
     ),
-    Waiting(
+    Problem(
         number=14,
-        title="pushes that pile up before the first unlock and arrive at once after it",
-        why="they have to be kept until somebody unlocks the device",
+        title="a stored call that arrives before the first unlock",
+        wrong="reads what is protected until then, and fails",
+        exit=7,
+        event="terminated",
+        reason="NSInternalInconsistencyException",
+        words="report a call before the delegate method returns, on every path",
+        repaired="reports first, and looks for its data then",
     ),
 )
+"""The sides of these that need a phone which is away."""

@@ -1,10 +1,10 @@
-"""The table of problems is whole: sixteen, each played by a test, and what waits is said."""
+"""The table of problems is whole: sixteen, each played by a test."""
 
 import re
 from inspect import getmembers, isfunction
 
-from tests.scenarios import test_apps, test_senders
-from tests.scenarios.problems import PROBLEMS, WAITING
+from tests.scenarios import test_apps, test_away, test_senders
+from tests.scenarios.problems import AWAY, PROBLEMS
 
 SIXTEEN = list(range(1, 17))
 
@@ -16,12 +16,7 @@ def test_there_are_sixteen_and_each_is_played() -> None:
     assert sorted({int(one[1]) for one in found if one}) == SIXTEEN
 
 
-def test_what_needs_stored_pushes_waits_for_them() -> None:
-    """Who brings them takes these names out, and plays them."""
-    assert [(one.number, one.title) for one in WAITING] == [
-        (7, "a call that rings after power-on, when its caller has long given up"),
-        (7, "a device that is offline: its push is lost, late, or the only one kept"),
-        (8, "a cancel that overtakes its call"),
-        (14, "pushes that pile up before the first unlock and arrive at once after it"),
-    ]
-    assert all(one.why for one in WAITING)
+def test_what_needs_a_phone_that_is_away_is_played_as_well() -> None:
+    names = [name for name, _ in getmembers(test_away, isfunction)]
+    found = [int(one[1]) for one in map(re.compile(r"test_problem_(\d\d)_").match, names) if one]
+    assert found == [one.number for one in AWAY]
