@@ -11,7 +11,7 @@ import click
 from pushkit_cli.apns.exports import Dataset
 from pushkit_cli.cli import metrics_lines
 from pushkit_cli.cli.metrics_out import FORMATS, Made, draw, put
-from pushkit_cli.cli.options import PLAIN, SOME_TIME, json_option
+from pushkit_cli.cli.options import ENVIRONMENTS, PLAIN, SOME_TIME, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import ExitCode, RefusedError, UsageError
 from pushkit_cli.metrics.days import days, first_day, last_day
@@ -38,13 +38,17 @@ class _Found:
 
 @click.command(epilog="Example: pushkit export-metrics --app com.example.app --min delivered=95%")
 @click.option("--app", type=PLAIN, metavar="BUNDLE_ID",
-    help="Whose metrics; else the one app that has an export token.")  # fmt: skip
+    help="Whose metrics; else the one app that has a token, or the listener's first.")  # fmt: skip
 @click.option("--dataset", type=click.Choice([str(one) for one in Dataset]), default="delivery",
     show_default=True, help="Pushes, or broadcasts of an app or of one channel.")  # fmt: skip
+@click.option("--env", type=click.Choice(ENVIRONMENTS),
+    envvar=["PUSHKIT_EXPORT_METRICS_ENV", "PUSHKIT_ENVIRONMENT"],
+    help="The listener's count, or Apple's, which knows no environments; else Apple's where the "
+    "app has an export token.")  # fmt: skip
 @click.option("--channel", type=PLAIN, metavar="ID", help="With broadcast-channel: which.")
 @click.option("--since", metavar="DAY",
     help="The first day, in UTC: 2026-11-01, or 7d, which is the default: seven days ending "
-    "yesterday.")  # fmt: skip
+    "yesterday, and of the listener's today (ours).")  # fmt: skip
 @click.option("--until", metavar="DAY", help="The last day: 2026-11-07, yesterday.")
 @click.option("--format", "form", type=click.Choice(FORMATS),
     help="How it is written; table, or json with --json.")  # fmt: skip
@@ -75,7 +79,8 @@ class _Found:
 def command(terminal: Terminal, /, **words: Any) -> int:
     """See what became of the pushes: delivered at once, from storage, or discarded, and why.
 
-    Apple is asked with an export token: pushkit register export-token.
+    Apple is asked with an export token (pushkit register export-token), else the listener, which
+    counts what it really received, stored, delivered and discarded.
 
     A LIMIT is WHAT[:CAUSE][@TYPE]=NUMBER[%]: received, delivered, at-once, from-storage, stored or
     discarded; published, delivered, subscriptions or subscribers of broadcasts.
@@ -121,12 +126,22 @@ def _asked(terminal: Terminal, words: dict[str, Any]) -> Iterator[_Found | None]
     from pushkit_cli.engine.exporting import check_status_url
 
     names = ("app", "channel", "team_id", "endpoint", "cacert", "proxy")
-    order = Order(dataset=Dataset(words["dataset"]), **{name: words[name] for name in names})
+    order = Order(
+        dataset=Dataset(words["dataset"]),
+        is_local=None if words["env"] is None else words["env"].startswith("local"),
+        **{name: words[name] for name in names},
+    )
     url = words["status_url"]
     if url is not None:
         check_status_url(url)
     planned = plan(order, terminal.setting())
-    span = None if url is not None else days(words["since"], words["until"], today=_today())
+    span = (
+        None
+        if url is not None
+        else days(
+            words["since"], words["until"], today=_today(), has_today=planned.source.is_emulator
+        )
+    )
     with closing(Asking(terminal, planned, span)) as asking:
         asking.heading()
         url = url or asking.status_url()

@@ -14,7 +14,7 @@ from pushkit_cli.cli.judged import WithCommand, inside, judged, run_judged
 from pushkit_cli.cli.judged import trial as read_trial
 from pushkit_cli.cli.options import json_option
 from pushkit_cli.cli.render import Terminal
-from pushkit_cli.cli.switches import policy, switches
+from pushkit_cli.cli.switches import export_terms, policy, switches
 from pushkit_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -203,6 +203,7 @@ def _options(words: dict[str, Any], terminal: Terminal, *, inside: bool) -> "Opt
         ready_file=words["ready_file"],
         app=app_under_test(words, terminal.variables),
         device_policy=device_policy(words),
+        exports=export_terms(words),
         is_clock_manual=words["clock"] == "manual",
         faults=given_faults(words),
     )

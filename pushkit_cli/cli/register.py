@@ -225,15 +225,20 @@ def use_key(terminal: Terminal, /, key_id: str, team_id: str | None, env: str) -
 @click.option("--app", required=True, metavar="BUNDLE_ID")
 @click.option("--dataset", required=True, type=click.Choice(_DATASETS))
 @click.option("--token-file", type=_FILE, help="Where the token stands; else it is asked for.")
+@click.option("--env", type=click.Choice(["local"]),
+    help="Make one that the emulator takes, and print it.")  # fmt: skip
 @_replace
 @json_option
 @click.pass_obj
 def export_token(
-    terminal: Terminal, /, app: str, dataset: str, token_file: Path | None, replacing: bool
-) -> int:
+    terminal: Terminal, /, app: str, dataset: str, token_file: Path | None, env: str | None,
+    replacing: bool,
+) -> int:  # fmt: skip
     """Keep a data export token; it is read from a file or a hidden prompt, never an argument."""
     from pushkit_cli.engine.registering import check_bundle_id, register_export_token
 
+    if env is not None:
+        return register_local.export_token(terminal, check_bundle_id(app), dataset, token_file)
     raw = terminal.ask_secret("Data export token") if token_file is None else file_bytes(token_file)
     drawer = terminal.setting().cabinet().drawer
     change = register_export_token(drawer, check_bundle_id(app), dataset, raw, replacing=replacing)

@@ -61,3 +61,19 @@ def app(terminal: Terminal, bundle_id: str, given: dict[str, Any], *, replacing:
             f"pushkit register device {device} --app {bundle_id}"
         )
     return code
+
+
+def export_token(terminal: Terminal, app: str, dataset: str, file: Path | None) -> int:
+    """Make an export token for the emulator; it opens nothing of Apple's, so it is shown."""
+    from pushkit_cli.apns.exports import Dataset
+    from pushkit_cli.engine.export_tokens import local_token
+    from pushkit_cli.engine.registering import Change
+
+    if file is not None:
+        raise UsageError("the emulator makes its own tokens", hint="leave --token-file out")
+    token, team_id = local_token(terminal.setting(), app, Dataset(dataset))
+    facts = {"environment": "local", "team_id": team_id, "token": token}
+    code = said(terminal, "export-token", f"{app}/{dataset}", Change.registered, **facts)
+    if not terminal.as_json:
+        terminal.data(f"  {token}")
+    return code

@@ -4,7 +4,7 @@ Each help text says what is documented, what was observed, and what is our choic
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,6 +15,10 @@ from pushkit_cli.apns.facts import (
     Policy,
     Trust,
 )
+from pushkit_cli.cli.options import DURATION
+
+if TYPE_CHECKING:
+    from pushkit_cli.engine.under_test import ExportTerms
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -93,6 +97,29 @@ _SWITCHES = (
         help="Refuse a broadcast without apns-expiration. Documented as required, and a sample of "
         "Apple's own has none.",
     ),
+    click.option(
+        "--export-limits",
+        type=click.Choice(["ours", "apple"]),
+        default="ours",
+        show_default=True,
+        help="How far exports of metrics go: up to the current day (ours), or to yesterday as "
+        "documented.",
+    ),
+    click.option(
+        "--export-time",
+        type=DURATION,
+        help="How long a report of metrics takes; 200ms, and no time with --clock manual. Ours: "
+        "Apple's is not known.",
+    ),
+    click.option(
+        "--export-hide-below",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Hide the numbers of channels with fewer subscriptions (-1). That Apple does is "
+        "documented, the number is ours.",
+    ),
 )
 
 
@@ -101,6 +128,20 @@ def switches(function: _Function) -> _Function:
     for option in reversed(_SWITCHES):
         function = option(function)
     return function
+
+
+def export_terms(words: Mapping[str, Any]) -> "ExportTerms":
+    """How the local export of metrics is."""
+    from pushkit_cli.engine.under_test import ExportTerms
+
+    time_s = words["export_time"]
+    if time_s is None:
+        time_s = 0.0 if words["clock"] == "manual" else 0.2
+    return ExportTerms(
+        is_apples=words["export_limits"] == "apple",
+        processing_s=time_s,
+        hide_below=words["export_hide_below"],
+    )
 
 
 def policy(words: Mapping[str, Any]) -> Policy:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import TypeVar
 
 from pushkit_cli.apns import message
 from pushkit_cli.apns.acts import Act, Close, FailTls, Reset, Respond, Stall
@@ -27,7 +28,9 @@ from pushkit_cli.phone.events import Happening
 
 MAX_FAULTS = 100
 """Set at once."""
-_Judged = Verdict | Ruling
+_Judged = Verdict | Ruling | None
+"""`None` is of a request that no rule of APNs' judges."""
+_Kept = TypeVar("_Kept", bound=_Judged)
 _TOKENS_COUNTED = 10_000
 """Of each rule that counts them one by one; the one that came longest ago is forgotten first."""
 _INTERNAL_ERROR, _REFUSED_STREAM = 0x2, 0x7
@@ -173,7 +176,7 @@ def _selects(selector: Selector, request: Request, device: str | None) -> bool:
 # What becomes of it
 
 
-def judged(rule: FaultRule | None, verdict: _Judged, now: float) -> _Judged:
+def judged(rule: FaultRule | None, verdict: _Kept, now: float) -> _Kept | Refused:
     """What is answered: what was judged, unless a fault puts something in its place."""
     action = None if rule is None else rule.fault.action
     if rule is None or action is None or action.kind is not Kind.ANSWER:
@@ -280,6 +283,21 @@ def unread_event(
         reason=rule.fault.action.word,
         detail="RST_STREAM REFUSED_STREAM: the push was not looked at, and may be sent again",
         token=request.token or None,
+        rule=rule.fault.name,
+        number=rule.number,
+        connection=connection,
+    )
+
+
+def export_event(rule: FaultRule, status: int, connection: int) -> FaultEvent:
+    """The event of a request for metrics, which is no push."""
+    action = rule.fault.action
+    detail = _DETAILS[action.kind].format(
+        answered=status, seconds=f"{action.seconds:g}", streams=action.streams
+    )
+    return FaultEvent(
+        reason=action.word,
+        detail=f"an export of metrics: {detail}",
         rule=rule.fault.name,
         number=rule.number,
         connection=connection,

@@ -39,7 +39,7 @@ class Link:
     def __post_init__(self) -> None:
         self.streams = FIRST_STREAMS if self.certificate is None else STREAMS
 
-    def after(self, verdict: Verdict | Ruling, policy: Policy) -> Iterator[Act]:
+    def after(self, verdict: Verdict | Ruling | None, policy: Policy) -> Iterator[Act]:
         """What the connection itself does once a request has its answer."""
         refused = verdict if isinstance(verdict, Refused) else None
         if refused is not None and refused.reason.word == "ExpiredProviderToken":

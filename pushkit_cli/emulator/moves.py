@@ -9,6 +9,7 @@ from pushkit_cli.apns.facts import Certificate, TokenState
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.clients import ClientEvent
+from pushkit_cli.emulator.export_records import ExportToken
 from pushkit_cli.emulator.fault_words import Fault
 from pushkit_cli.emulator.faults import FaultEvent
 from pushkit_cli.emulator.push_event import PushEvent
@@ -162,9 +163,9 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
-    """Make an app, a key or a device known; the same again changes nothing."""
+    """Make an app, a key, a device or an export token known; the same again changes nothing."""
 
-    record: App | SigningKey | Device
+    record: App | SigningKey | Device | ExportToken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import MAX_TOKEN_BYTES, Environment, PushType
+from pushkit_cli.emulator.export_records import ExportToken
 from pushkit_cli.emulator.moves import (
     EndCall,
     EndToken,
@@ -62,7 +63,12 @@ _ORDERS: Mapping[str, type[Any]] = {
     "subscribe": Subscribe,
     "unsubscribe": Unsubscribe,
 }
-_RECORDS: Mapping[str, type[Any]] = {"app": App, "key": SigningKey, "device": Device}
+_RECORDS: Mapping[str, type[Any]] = {
+    "app": App,
+    "key": SigningKey,
+    "device": Device,
+    "export-token": ExportToken,
+}
 _NAMES = {kind: name for name, kind in (*_ORDERS.items(), *_RECORDS.items())}
 _MAX_TEXT = 4096
 _LAST_MS = 2**53
@@ -152,6 +158,7 @@ _READERS: Mapping[Any, Callable[[Any], Any]] = {
     TokenState: TokenState,
     EndedReason: EndedReason,
     str | None: _unless_none(_text),
+    int: _moment,
     int | None: _unless_none(_moment),
     Environment | None: _unless_none(Environment),
     tuple[str, ...]: _texts,

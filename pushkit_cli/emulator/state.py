@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 from pushkit_cli.apns.facts import Key, Storage, TokenState
 from pushkit_cli.apns.push import Environment, PushType, topic_for
 from pushkit_cli.emulator.channel_records import Channel, ChannelIndex, Message, Subscription
+from pushkit_cli.emulator.export_records import Audience, ExportRequest, ExportToken, Tally
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.condition import Condition, Lock
 from pushkit_cli.phone.storage import Stored
@@ -147,6 +148,10 @@ Record = (
     | Channel
     | Subscription
     | Message
+    | Tally
+    | Audience
+    | ExportToken
+    | ExportRequest
 )
 
 
@@ -171,6 +176,10 @@ _KINDS: Mapping[str, type[Record]] = {
     "message": Message,
     "stored": Stored,
     "attempt": Stored,
+    "tally": Tally,
+    "audience": Audience,
+    "export-token": ExportToken,
+    "export": ExportRequest,
 }
 _TYPED: Mapping[str, Callable[[Any], Any]] = {
     "type": PushType,

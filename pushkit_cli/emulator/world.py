@@ -22,8 +22,9 @@ from pushkit_cli.emulator.apps import Apps
 from pushkit_cli.emulator.broadcasts import Broadcasts
 from pushkit_cli.emulator.channels import Channels
 from pushkit_cli.emulator.courier import Courier
+from pushkit_cli.emulator.exports import Exports, ExportTerms, is_export, refused
 from pushkit_cli.emulator.gateway import Gateway
-from pushkit_cli.emulator.link import Link
+from pushkit_cli.emulator.link import FIRST_STREAMS, Link
 from pushkit_cli.emulator.moves import (
     AppCrashed,
     AppDesires,
@@ -67,6 +68,7 @@ from pushkit_cli.emulator.state import (
     Row,
     State,
 )
+from pushkit_cli.emulator.tallies import Tallies
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.events import DeviceEvent, Happening
 from pushkit_cli.phone.policy import DevicePolicy
@@ -81,9 +83,12 @@ class World:
         *,
         policy: Policy | None = None,
         devices: DevicePolicy | None = None,
+        exports: ExportTerms | None = None,
         seed: int = 0,
     ) -> None:
         self.state = State.load(rows)
+        self._tallies = Tallies(self.state)
+        self._exports = Exports(self.state, exports or ExportTerms())
         self._gateway = Gateway(policy or Policy())
         self._seed = seed
         self._links: dict[int, Link] = {}
@@ -100,6 +105,12 @@ class World:
         Raises ValueError, and nothing has changed, for an order that cannot be carried out: it
         names a device, an app or a token that is not there.
         """
+        effects = self._outcome(event, now, new_id)
+        if isinstance(event, Started):
+            effects = (*effects, *self._tallies.old(now), *self._exports.old(now))
+        return (*effects, *self._tallies.counted(effects, now))
+
+    def _outcome(self, event: Input, now: float, new_id: NewId) -> tuple[Effect, ...]:
         match event:
             case Requested():
                 return tuple(self._requested(event, now, new_id))
@@ -165,6 +176,9 @@ class World:
             yield Perform(connection=event.connection, act=faults.reset(rule, event.stream))
             yield Emit(event=faults.unread_event(rule, event.request, issued, event.connection))
             return
+        if is_export(event.request):
+            yield from self._export(event, rule, link, now, new_id)
+            return
         verdict, knowledge, link.bound = self._gateway.judge(
             event.request,
             environment=link.environment,
@@ -196,6 +210,24 @@ class World:
         if isinstance(verdict, Accepted) and issued is not None:
             # the rules accept no token that nobody was issued
             yield from self._courier.take(seen, verdict, issued, now, new_id)
+
+    def _export(
+        self, event: Requested, rule: faults.FaultRule | None, link: Link, now: float, new_id: NewId
+    ) -> Iterator[Effect]:
+        """A request for metrics: no push, so it is in no journal; a fault that strikes it is."""
+        said, kept = self._exports.answer(event.request, now, new_id)
+        verdict = faults.judged(rule, None, now)
+        if verdict is not None:
+            said, kept = refused(verdict.reason), []
+        yield from kept
+        answer = Respond(stream=event.stream, response=said)
+        alone = Link(environment=link.environment, pinned=FIRST_STREAMS)
+        for act in faults.acts(rule, answer, verdict, alone, self._gateway.policy):
+            yield Perform(connection=event.connection, act=act)
+            if isinstance(act, Close):
+                del self._links[event.connection]
+        if rule is not None:
+            yield Emit(event=faults.export_event(rule, said.status, event.connection))
 
     def _describe(
         self, event: Requested, verdict: Verdict, knowledge: Knowledge, new_id: NewId

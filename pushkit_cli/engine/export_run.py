@@ -11,6 +11,7 @@ from pushkit_cli.apns import export_api, export_token
 from pushkit_cli.apns.export_api import Wanted
 from pushkit_cli.apns.exports import DATASETS, Dataset
 from pushkit_cli.engine import host, where
+from pushkit_cli.engine.export_tokens import local_token
 from pushkit_cli.engine.exporting import Source
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.errors import ConfigError, CredentialError, StoreError, UsageError
@@ -24,7 +25,10 @@ _CHANNEL = re.compile(r"[A-Za-z0-9+/=_\-]{1,1024}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the command line says of an export; both days are included."""
+    """What the command line says of an export.
+
+    `is_local` `None`: the listener where the app has no token of Apple's.
+    """
 
     app: str | None
     dataset: Dataset
@@ -33,6 +37,7 @@ class Order:
     endpoint: str | None = None
     cacert: Path | None = None
     proxy: str | None = None
+    is_local: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,7 @@ class Plan:
             last,
             dataset=self.dataset,
             today=host.today().date(),
-            is_free=self.source.is_local,
+            is_free=self.source.is_emulator,
         )
         return Wanted(
             team_id=self.source.team_id,
@@ -86,11 +91,14 @@ def plan(order: Order, setting: Setting) -> Plan:
 
 
 def _only_app(order: Order, setting: Setting) -> str:
-    """The one app that has a token for this dataset."""
+    """The one app that has a token for this dataset, else the listener's first."""
     kept = [] if setting.drawer is None else setting.drawer.export_tokens()
-    apps = [app for app, dataset in kept if dataset == order.dataset]
+    apps = [app for app, dataset in kept if dataset == order.dataset and not order.is_local]
     if len(apps) == 1:
         return apps[0]
+    listener = None if apps else setting.listener()
+    if listener is not None and order.is_local is not False:
+        return str(listener["apps"][0])
     raise UsageError(
         "whose metrics? several apps have an export token" if apps else "whose metrics?",
         hint="--app com.example.app",
@@ -99,9 +107,12 @@ def _only_app(order: Order, setting: Setting) -> str:
 
 def _source(order: Order, app: str, setting: Setting) -> Source:
     token = None if setting.drawer is None else setting.drawer.export_token(app, order.dataset)
+    is_listening = setting.listener() is not None or setting.variable("PUSHKIT_ENDPOINT")
+    if order.is_local or (order.is_local is None and token is None and is_listening):
+        return _local(order, app, setting)
     if token is None:
         raise ConfigError(
-            f"no export token for {app}, {order.dataset} is registered",
+            f"no export token for {app}, {order.dataset} is registered, and nobody listens here",
             hint=f"pushkit register export-token --app {app} --dataset {order.dataset}",
         )
     said = export_token.read_token(token)
@@ -124,6 +135,31 @@ def _source(order: Order, app: str, setting: Setting) -> Source:
         proxy=None
         if is_local
         else proxy_for(name, explicit=order.proxy, variables=setting.variables),
+    )
+
+
+def _local(order: Order, app: str, setting: Setting) -> Source:
+    """The listener, with a token that is made where there is none."""
+    found = where.place(
+        where.Target.local,
+        endpoint=order.endpoint,
+        cacert=order.cacert,
+        setting=setting,
+        listener=setting.listener(),
+    )
+    if not where.is_loopback(found.endpoint.host):
+        raise UsageError(
+            f"{found.endpoint.host} is not this machine",
+            hint="ask a listener that runs here",
+        )
+    token, team_id = local_token(setting, app, order.dataset)
+    return Source(
+        origin=str(found.endpoint),
+        token=token,
+        team_id=team_id,
+        is_local=True,
+        is_emulator=True,
+        cacert=found.cacert,
     )
 
 

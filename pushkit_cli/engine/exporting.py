@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from random import Random
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from pushkit_cli.errors import (
     UsageError,
     WaitError,
 )
+from pushkit_cli.net.backoff import pause_s
 from pushkit_cli.net.download import save
 from pushkit_cli.net.proxy import Proxy
 from pushkit_cli.net.rest import Arrival, Service
@@ -40,12 +42,16 @@ _FIRST_LOCAL_LOOK_S = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Who is asked, and with what. `is_local`: the listener, which may send us to this machine."""
+    """Who is asked, and with what. `is_local`: on this machine, and it may send us to this machine.
+
+    `is_emulator`: it is a listener, which has the current day too.
+    """
 
     origin: str
     token: str = field(repr=False)
     team_id: str
     is_local: bool
+    is_emulator: bool = False
     cacert: Path | None = None
     proxy: Proxy | None = None
 
@@ -53,7 +59,9 @@ class Source:
     def name(self) -> str:
         """In a word or two, for people."""
         host = urlsplit(self.origin).netloc
-        return f"the listener, {host}" if self.is_local else "Apple"
+        if self.is_emulator:
+            return f"the listener, {host}"
+        return host if self.is_local else "Apple"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,7 @@ class Exporter:
     ) -> None:
         self._source, self._app, self._dataset = source, app, dataset
         self._told, self._clock = told, clock or Clock()
+        self._random = Random()  # noqa: S311 (spreads tries in time, keeps no secret)
         self._service = Service(cacert=source.cacert, proxy=source.proxy)
         self._downloads = Service(
             cacert=source.cacert,
@@ -153,7 +162,7 @@ class Exporter:
                 except (NotSentError, UnknownOutcomeError) as error:
                     if attempt == _TRIES:
                         raise _in_vain(error) from error
-                    self._clock.pause(_pause(attempt))
+                    self._clock.pause(pause_s(attempt, self._random))
         raise RefusedError("the download link is over again and again", hint="ask again later")
 
     def command(self, status_url: str) -> str:
@@ -194,7 +203,7 @@ class Exporter:
             except (NotSentError, UnknownOutcomeError) as error:
                 if attempt == _TRIES:
                     raise _in_vain(error) from error
-                self._clock.pause(_pause(attempt))
+                self._clock.pause(pause_s(attempt, self._random))
                 continue
             asked_to_wait = _retry_after(arrival.headers)
             if arrival.status == HTTPStatus.OK:
@@ -203,7 +212,7 @@ class Exporter:
                 return said
             if attempt == _TRIES or not (arrival.status >= 500 or arrival.status == 429):
                 raise self._refused(arrival, said, channel)
-            self._clock.pause(max(asked_to_wait, _pause(attempt)))
+            self._clock.pause(max(asked_to_wait, pause_s(attempt, self._random)))
         raise AssertionError("the last try returns or raises")
 
     def _refused(self, arrival: Arrival, said: bytes, channel: str | None) -> PushkitError:
@@ -296,7 +305,3 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     return (
         float(min(int(said), 3600)) if said.isascii() and said.isdigit() and len(said) < 9 else 0.0
     )
-
-
-def _pause(attempt: int) -> float:
-    return float(min(2 ** (attempt - 1), _LONGEST_S))

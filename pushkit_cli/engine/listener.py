@@ -13,6 +13,7 @@ from typing import Any
 
 from pushkit_cli import __version__
 from pushkit_cli.apns.facts import Door, Policy
+from pushkit_cli.emulator.exports import ExportTerms
 from pushkit_cli.emulator.fault_words import Fault
 from pushkit_cli.emulator.link import FIRST_STREAMS, goodbye
 from pushkit_cli.emulator.moves import Input, SetFaults, Started, Tick
@@ -73,6 +74,7 @@ class Options:
     ready_file: Path | None = None
     app: UnderTest = field(default_factory=Builtin)
     device_policy: DevicePolicy = field(default_factory=DevicePolicy)
+    exports: ExportTerms = field(default_factory=ExportTerms)
     is_clock_manual: bool = False
     faults: tuple[Fault, ...] = ()
 
@@ -212,6 +214,7 @@ def _world(options: Options, home: Home, database: EmulatorDb) -> World:
             database.rows(),
             policy=options.policy,
             devices=options.device_policy,
+            exports=options.exports,
             seed=options.seed,
         )
     except (ValueError, TypeError) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pushkit_cli.apns.push import PushType
+from pushkit_cli.emulator.exports import ExportTerms as ExportTerms
 from pushkit_cli.emulator.state import State
 from pushkit_cli.engine import hooks
 from pushkit_cli.engine.app_host import AppHost, BadApp, Feed, GoodApp, Manner

@@ -36,9 +36,13 @@ def last_day(text: str, *, today: date) -> date:
     return _day("--until", text, today)
 
 
-def days(since: str | None, until: str | None, *, today: date) -> Days:
-    """What is asked for; by default seven days ending yesterday. Raises UsageError."""
-    last = _before(today, 1) if until is None else last_day(until, today=today)
+def days(since: str | None, until: str | None, *, today: date, has_today: bool = False) -> Days:
+    """What is asked for; by default seven days ending yesterday, or `has_today`. Raises UsageError.
+
+    Where only the first is said, the last is the newest that there is.
+    """
+    newest = today if has_today else _before(today, 1)
+    last = newest if until is None else last_day(until, today=today)
     if since is None:
         return Days(first=_before(last, DEFAULT_DAYS - 1), last=last)
     first = first_day(since, today=today)

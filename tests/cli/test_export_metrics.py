@@ -60,7 +60,7 @@ def test_one_command_from_the_request_to_the_report(
 ) -> None:
     told = export(capfd, pair)
     assert told.code == 0
-    assert told.err.splitlines()[0].startswith("the listener, 127.0.0.1:")
+    assert told.err.splitlines()[0].startswith("127.0.0.1:")
     assert told.out.splitlines()[1].split()[:6] == ["voip", "100", "97.0", "%", "0.0", "%"]
     asked = json.loads(pair.service.asked[0].body)
     assert (asked["startDate"], asked["endDate"]) == (
