@@ -99,11 +99,14 @@ class Teller:
         return Line(write=write, text="\n".join(lines))
 
     def _is_alone(self, event: dict[str, Any]) -> bool:
-        """Whether an event stands below another push than its own: an app may take its time."""
+        """Whether an event stands below something else than its push: an app may take its time."""
         if "push_id" not in event:  # it is a request itself
             self._push_id = event["id"]
             return False
-        return bool(event["push_id"] != self._push_id)
+        is_alone = bool(event["push_id"] != self._push_id)
+        if is_alone:
+            self._push_id = None
+        return is_alone
 
     def _leave(self) -> None:
         try:

@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from pushkit_cli.apns.facts import Trouble
-from pushkit_cli.apns.push import PushType
+from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.cli import stream
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.telling import Teller
 from pushkit_cli.emulator.clients import Clients
+from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.engine.objects import Happened
 from pushkit_cli.phone.events import DeviceEvent, Happening
+from tests.law import request
 
 
 def event(name: str, detail: str | None = None, **words: Any) -> dict[str, Any]:
@@ -140,6 +142,27 @@ def test_what_is_no_longer_below_its_push_names_it(
     line = " ".join(capfd.readouterr().out.split())
     assert "call-reported iphone com.example.app voip" in line
     assert "[ababab]" in line
+
+
+def test_a_line_belongs_to_what_stands_above_it(capfd: pytest.CaptureFixture[str]) -> None:
+    push = PushEvent(
+        id="ab" * 16, connection=1, request=request(), environment=Environment.SANDBOX, status=200,
+        apns_id="x",
+    )  # fmt: skip
+    mine, other = (
+        DeviceEvent(
+            event=Happening.DEFERRED, push_id=push_id, device="iphone", app="com.example.app",
+            type=PushType.voip, detail="it waits",
+        )
+        for push_id in (push.id, "cd" * 16)
+    )  # fmt: skip
+    with Teller(Terminal(), None) as teller:
+        told: tuple[PushEvent | DeviceEvent, ...] = (push, mine, other, mine)
+        for seq, one in enumerate(told, start=1):
+            teller.tell(Happened(seq=seq, at_ms=0, event=one))
+    own, others, later = capfd.readouterr().out.splitlines()[2:]
+    assert own == f"{' ' * 10}it waits"
+    assert (others[-8:], later[-8:]) == ("[cdcdcd]", "[ababab]")
 
 
 @pytest.mark.parametrize("trouble", list(Trouble))
