@@ -9,9 +9,12 @@ from pushkit_cli.errors import RefusedError
 from pushkit_cli.metrics.days import Days
 
 if TYPE_CHECKING:
+    from pushkit_cli.apns.export_api import Wanted
+    from pushkit_cli.cli.metrics_out import Lines
     from pushkit_cli.cli.render import Terminal
     from pushkit_cli.engine.export_run import Plan
     from pushkit_cli.engine.exporting import Look
+    from pushkit_cli.metrics.reading import Export
 
 _SAID_EVERY_S = 10.0
 
@@ -19,10 +22,13 @@ _SAID_EVERY_S = 10.0
 class Asking:
     """One export, from the request to the file."""
 
-    def __init__(self, terminal: "Terminal", planned: "Plan", days: Days | None) -> None:
+    def __init__(
+        self, terminal: "Terminal", planned: "Plan", days: Days | None, *, syncs: bool
+    ) -> None:
         from pushkit_cli.engine.exporting import Exporter
 
         self._terminal, self._plan, self._days = terminal, planned, days
+        self._syncs = syncs
         self._said_at: float | None = None
         self._exporter: Exporter = Exporter(
             planned.source, app=planned.app, dataset=planned.dataset, told=self._told
@@ -48,7 +54,7 @@ class Asking:
 
         assert self._days is not None
         setting = self._terminal.setting()
-        wanted = self._plan.wanted(self._days.first, self._days.last)
+        wanted = self._wanted(self._days)
         found = export_run.remembered(self._plan, wanted, setting)
         if found is None:
             found = self._exporter.request(wanted)
@@ -89,12 +95,24 @@ class Asking:
         with closing(io.TextIOWrapper(file, "utf-8", "surrogateescape", newline="")) as text:
             yield text
 
+    def kept(self, export: "Export") -> "Lines":
+        """Add an export to the history, and give the lines of all of it."""
+        from pushkit_cli.engine import export_run
+        from pushkit_cli.metrics.history import counted, lines
+
+        known = export_run.synced(self._plan, self._terminal.setting(), counted(export))
+        return lambda: lines(export.dataset, known)
+
+    def _wanted(self, days: Days) -> "Wanted":
+        """With a history, days that are too long past are taken from there."""
+        return self._plan.wanted(days.first, days.last, is_clipped=self._syncs)
+
     def _forget(self) -> None:
         """The next run asks anew: what this one was told to look at is no good."""
         from pushkit_cli.engine import export_run
 
         if self._days is not None:
-            wanted = self._plan.wanted(self._days.first, self._days.last)
+            wanted = self._wanted(self._days)
             export_run.forget(self._plan, wanted, self._terminal.setting())
 
     def _told(self, look: "Look") -> None:

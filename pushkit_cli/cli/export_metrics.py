@@ -1,6 +1,6 @@
 """`pushkit export-metrics`: what became of the pushes, by Apple's own count."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +10,18 @@ import click
 
 from pushkit_cli.apns.exports import Dataset
 from pushkit_cli.cli import metrics_lines
-from pushkit_cli.cli.metrics_out import FORMATS, Made, draw, put
+from pushkit_cli.cli.metrics_out import FORMATS, Lines, Made, draw, put
 from pushkit_cli.cli.options import ENVIRONMENTS, PLAIN, SOME_TIME, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import ExitCode, RefusedError, UsageError
 from pushkit_cli.metrics.days import days, first_day, last_day
-from pushkit_cli.metrics.limits import Bound, Limit, hold, read_limit
+from pushkit_cli.metrics.limits import Bound, Held, Limit, hold, read_limit
 from pushkit_cli.metrics.reading import Export, read
-from pushkit_cli.metrics.report import report
+from pushkit_cli.metrics.report import Report, report
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _OF_A_REQUEST = (
-    "app", "channel", "team_id", "no_wait", "status_url", "endpoint", "cacert", "proxy",
+    "app", "channel", "team_id", "no_wait", "status_url", "sync", "endpoint", "cacert", "proxy",
 )  # fmt: skip
 
 
@@ -34,6 +34,8 @@ class _Found:
     about: dict[str, Any]
     first: str | None
     last: str | None
+    keep: Callable[[Export], Lines] | None = None
+    """Adds an export to the history, and gives the lines of all of it."""
 
 
 @click.command(epilog="Example: pushkit export-metrics --app com.example.app --min delivered=95%")
@@ -63,6 +65,8 @@ class _Found:
     help="Ask, print the status URL, and go.")  # fmt: skip
 @click.option("--status-url", metavar="URL", allow_from_autoenv=False,
     help="Go on with what was asked for before.")  # fmt: skip
+@click.option("--sync", is_flag=True, allow_from_autoenv=False,
+    help="Keep it in a history, and report from all of that: Apple keeps 30 days.")  # fmt: skip
 @click.option("--timeout", type=SOME_TIME, default="10m", show_default=True,
     help="Longest wait for a report.")  # fmt: skip
 @click.option("--team-id", type=PLAIN, metavar="ID",
@@ -112,7 +116,7 @@ def _given(words: dict[str, Any]) -> Iterator[_Found | None]:
         yield _Found(
             text=text,
             name="standard input" if str(path) == "-" else path.name,
-            about={"source": "file", "app": None, "channel": None},
+            about={"source": "file", "app": None, "channel": None, "history": False},
             first=first,
             last=last,
         )
@@ -142,7 +146,7 @@ def _asked(terminal: Terminal, words: dict[str, Any]) -> Iterator[_Found | None]
             words["since"], words["until"], today=_today(), has_today=planned.source.is_emulator
         )
     )
-    with closing(Asking(terminal, planned, span)) as asking:
+    with closing(Asking(terminal, planned, span, syncs=words["sync"])) as asking:
         asking.heading()
         url = url or asking.status_url()
         if words["no_wait"]:
@@ -158,9 +162,11 @@ def _asked(terminal: Terminal, words: dict[str, Any]) -> Iterator[_Found | None]
                     "source": "local" if planned.source.is_local else "apple",
                     "app": planned.app,
                     "channel": planned.channel,
+                    "history": words["sync"],
                 },
                 first=first,
                 last=last,
+                keep=asking.kept if words["sync"] else None,
             )
 
 
@@ -202,9 +208,16 @@ def _made(found: _Found, limits: list[Limit]) -> Made:
         return found.text
 
     export = read(lines()) if found.about["source"] == "file" else _downloaded(lines())
+    if found.keep is not None:
+        every = found.keep(export)
+        made = report(read(every()), first=found.first, last=found.last)
+        return Made(report=made, lines=every, held=_held(limits, made), about=found.about)
     made = report(export, first=found.first, last=found.last)
-    held = tuple(hold(limit, made.now) for limit in limits)
-    return Made(report=made, lines=lines, held=held, about=found.about)
+    return Made(report=made, lines=lines, held=_held(limits, made), about=found.about)
+
+
+def _held(limits: list[Limit], made: Report) -> tuple[Held, ...]:
+    return tuple(hold(limit, made.now) for limit in limits)
 
 
 def _downloaded(lines: TextIO) -> Export:

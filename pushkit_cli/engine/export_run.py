@@ -1,10 +1,10 @@
 """Which export is meant, whom to ask for it, and where a request that was made before stands."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from pushkit_cli.apns import export_api, export_token
@@ -16,7 +16,7 @@ from pushkit_cli.engine.exporting import Source
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.errors import ConfigError, CredentialError, StoreError, UsageError
 from pushkit_cli.net.proxy import proxy_for
-from pushkit_cli.store.exports_db import ExportsDb, Request
+from pushkit_cli.store.exports_db import Count, ExportsDb, Request, Series
 from pushkit_cli.store.files import Home
 
 _TEAM = re.compile(r"[A-Za-z0-9]{1,32}")
@@ -49,8 +49,15 @@ class Plan:
     dataset: Dataset
     channel: str | None
 
-    def wanted(self, first: date, last: date) -> Wanted:
-        """A request for these days. Raises UsageError where they cannot be had."""
+    def wanted(self, first: date, last: date, *, is_clipped: bool = False) -> Wanted:
+        """A request for these days, or for those of them that can be had.
+
+        Raises UsageError where they cannot.
+        """
+        if is_clipped:
+            oldest = host.today().date() - timedelta(days=DATASETS[self.dataset].oldest_days)
+            first = max(first, oldest)
+            last = max(last, oldest + timedelta(days=1))
         start, end = export_api.span(
             first,
             last,
@@ -238,3 +245,22 @@ def _request(plan: Plan, wanted: Wanted) -> Request:
         first=wanted.first.isoformat(),
         last=wanted.last.isoformat(),
     )
+
+
+# The history
+
+
+def synced(plan: Plan, setting: Setting, counts: Iterable[Count]) -> list[Count]:
+    """Keep what a report says, and give everything back that is kept of its kind.
+
+    Raises StoreError.
+    """
+    series = Series(
+        source="local" if plan.source.is_emulator else "apple",
+        app=plan.app,
+        dataset=str(plan.dataset),
+        channel=plan.channel or "",
+    )
+    with _records(setting) as records:
+        records.add(series, counts)
+        return list(records.counts(series))

@@ -15,6 +15,13 @@ from pushkit_cli.store.files import Home, write_private
 _BUSY_S = 10.0
 
 
+def storable(value: Any) -> Any:
+    """SQLite takes no lone surrogates, and foreign text may hold some: they become escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value
+
+
 class Database:
     """An open file. `migrations[n]` makes schema n + 1 of schema n; the first makes the tables.
 

@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from pushkit_cli.apns.facts import Storage
-from pushkit_cli.store.database import Database
+from pushkit_cli.store.database import Database, storable
 from pushkit_cli.store.files import Home
 
 NAME = "sender.db"
@@ -66,13 +66,6 @@ class Remembered:
     channel: str | None = None
 
 
-def _storable(value: Any) -> Any:
-    """SQLite takes no lone surrogates, and a server's reason may hold some: they become escapes."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return value
-
-
 class History:
     """The history of one home; opened for one transaction, then closed."""
 
@@ -86,7 +79,7 @@ class History:
         with self._database.transaction():
             self._database.run_many(
                 f"INSERT INTO history VALUES (NULL, {marks})",  # noqa: S608 (marks alone)
-                [tuple(map(_storable, astuple(push))) for push in pushes],
+                [tuple(map(storable, astuple(push))) for push in pushes],
             )
             self._database.run(
                 "DELETE FROM history WHERE seq <= (SELECT max(seq) FROM history) - ?", (KEPT,)
@@ -126,7 +119,7 @@ class Channels:
 
     def find(self, channel_id: str) -> ChannelRecord | None:
         """What is known of one; ids are never used again."""
-        rows = self._database.run("SELECT * FROM channels WHERE id = ?", (_storable(channel_id),))
+        rows = self._database.run("SELECT * FROM channels WHERE id = ?", (storable(channel_id),))
         return _channel(rows[0]) if rows else None
 
     def of(self, app: str, environment: str) -> dict[str, ChannelRecord]:
@@ -141,13 +134,13 @@ class Channels:
         with self._database.transaction():
             self._database.run(
                 "INSERT OR REPLACE INTO channels VALUES (?, ?, ?, ?, ?)",
-                tuple(map(_storable, astuple(record))),
+                tuple(map(storable, astuple(record))),
             )
 
     def forget(self, channel_id: str) -> None:
         """Forget one."""
         with self._database.transaction():
-            self._database.run("DELETE FROM channels WHERE id = ?", (_storable(channel_id),))
+            self._database.run("DELETE FROM channels WHERE id = ?", (storable(channel_id),))
 
     def close(self) -> None:
         """Close."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pushkit_cli.store.exports_db import ExportsDb, Series
+from pushkit_cli.store.files import Home
 from tests.apns.test_export_api import PATH, jwt
 from tests.cli.told import Told, tell
 from tests.commands import PATIENCE_S, PUSHKIT, pushkit
@@ -210,3 +212,63 @@ def test_an_app_is_known_by_its_one_token(pair: Pair, capfd: pytest.CaptureFixtu
     told = export(capfd, pair)
     assert (told.code, "several apps" in told.err) == (2, True)
     assert export(capfd, pair, "--app", APP).code == 0
+
+
+def csv(*rows: tuple[int, str, int]) -> str:
+    """An export of so many days back."""
+    head = CSV.splitlines()[0]
+    return "\n".join([head, *(f"voip,{said},{ago(back)},{n}" for back, said, n in rows), ""])
+
+
+def ago(days: int) -> str:
+    return str(TODAY - timedelta(days=days))
+
+
+def received(told: Told) -> dict[str, int]:
+    (report,) = told.objects
+    days = report["days"]
+    assert isinstance(days, list)
+    return {day["date"]: day["received"] for day in days if day["received"]}
+
+
+def test_a_history_goes_back_further_and_counts_nothing_twice(
+    pair: Pair, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    once, stored = "Received by APNs", "Stored - Device Offline"
+    long_ago = Series(source="apple", app=APP, dataset="delivery", channel="")
+    records = ExportsDb(Home(home))
+    records.add(long_ago, [(("voip", once, ago(60)), 7)])
+    records.close()
+    pair.files[:] = [
+        said(csv((3, once, 10), (3, stored, 1), (2, once, 20))),
+        said(csv((2, once, 21), (1, once, 30))),
+        said(csv()),
+    ]
+    words = ("--sync", "--since", "90d", "--json")
+    assert received(export(capfd, pair, *words)) == {ago(60): 7, ago(3): 10, ago(2): 20}
+    later = {ago(60): 7, ago(3): 10, ago(2): 21, ago(1): 30}
+    assert received(export(capfd, pair, *words)) == later
+    assert received(export(capfd, pair, *words)) == later, "an empty report takes nothing away"
+    short = ("--sync", "--since", "2d", "--json")
+    assert received(export(capfd, pair, *short)) == {ago(2): 21, ago(1): 30}
+    rows = export(capfd, pair, "--sync", "--since", "90d", "--format", "ndjson").objects
+    assert [one["status"] for one in rows if one["date"] == ago(3)] == [once, stored]
+    old = ("--sync", "--since", ago(70), "--until", ago(50), "--json")
+    assert received(export(capfd, pair, *old)) == {ago(60): 7}
+    assert export(capfd, pair, "--since", "90d").code == 2, "without a history it cannot be had"
+
+
+def test_a_history_of_broadcasts_keeps_what_is_hidden(
+    pair: Pair, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--app", APP, "--dataset", "broadcast-app")
+    other = jwt(exp=FAR)
+    (tmp_path / "other").write_text(other)
+    tell(capfd, "register", "export-token", *words, "--token-file", str(tmp_path / "other"))
+    head = "Date (UTC),Broadcasts Published,Broadcasts Delivered,Total Subscriptions,"
+    pair.files[:] = [said(f"{head}Unique Subscribers\n{ago(1)},5,-1,9,8\n")]
+    for _ in range(2):
+        told = export(capfd, pair, *words, "--team-id", "T1", "--sync", "--format", "ndjson")
+        (row,) = told.objects
+        assert (row["broadcasts_published"], row["broadcasts_delivered"]) == (5, None)
+        assert (row["total_subscriptions"], row["unique_subscribers"]) == (9, 8)
