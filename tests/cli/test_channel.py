@@ -151,6 +151,17 @@ def test_the_screen_shows_what_was_asked_of_channels(
     assert "400 ChannelNotRegistered" in lines
 
 
+def test_a_certificate_manages_channels_too(listener: Running) -> None:
+    app = "com.example.pushkit"
+    file = prepared("certificate", "app", "--app", app).splitlines()[0]
+    prepared("register", "app", app, "--team-id", "LOCALTEAM0", "--cert", file)
+    done = here("channel", "create", "--app", app)
+    assert done.returncode == 0
+    assert spoken(done).endswith(f"{app} certificate")
+    made = done.stdout.decode().strip()
+    assert here("channel", "delete", made).returncode == 0
+
+
 HELD = {
     "no base64": (["show", "no!", *LOCAL], "BadChannelId"),
     "a topic for an app": (

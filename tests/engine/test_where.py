@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,7 @@ class Case:
     listening: bool = False
 
 
-LISTENER = {
+LISTENER: dict[str, Any] = {
     "endpoints": {"sandbox": "https://127.0.0.1:1001", "production": "https://127.0.0.1:1002"},
     "ca_file": "/listener/ca.pem",
 }
@@ -190,6 +191,47 @@ def test_a_place_is_found_by_the_first_that_says_it(case: Case, home: Path) -> N
     assert found.endpoint.authority == case.endpoint
     assert found.cacert == (None if case.cacert is None else Path(case.cacert))
     assert not home.exists()
+
+
+MANAGED = {
+    **LISTENER["endpoints"],
+    "manage_sandbox": "https://127.0.0.1:1003",
+    "manage_production": "https://127.0.0.1:1004",
+}
+INSIDE = {"PUSHKIT_ENDPOINT": "https://127.0.0.1:1001"}
+_SANDBOX_MANAGES = "api-manage-broadcast.sandbox.push.apple.com:2195"
+MANAGING = {
+    "nobody listens: by path": (Target.local, None, {}, "127.0.0.1:2197"),
+    "a listener": (Target.local, MANAGED, {}, "127.0.0.1:1003"),
+    "a listener, production": (Target.local_production, MANAGED, {}, "127.0.0.1:1004"),
+    "a listener that names none": (Target.local, LISTENER["endpoints"], {}, "127.0.0.1:1001"),
+    "inside a listener": (Target.local, MANAGED, INSIDE, "127.0.0.1:1003"),
+    "another by a variable": (Target.local, MANAGED, DIVERTING, "127.0.0.1:3001"),
+    "Apple's sandbox": (Target.sandbox, MANAGED, DIVERTING, _SANDBOX_MANAGES),
+    "Apple's": (Target.production, None, {}, "api-manage-broadcast.push.apple.com:2196"),
+}
+
+
+@pytest.mark.parametrize(
+    ("target", "endpoints", "variables", "expected"), MANAGING.values(), ids=MANAGING.keys()
+)
+def test_channels_are_managed_at_places_of_their_own(
+    target: Target,
+    endpoints: dict[str, str] | None,
+    variables: dict[str, str],
+    expected: str,
+    home: Path,
+) -> None:
+    listener = None if endpoints is None else {**LISTENER, "endpoints": endpoints}
+    found = place(
+        target,
+        endpoint=None,
+        cacert=None,
+        setting=Setting(home=home, variables=variables),
+        listener=listener,
+        managing=True,
+    )
+    assert found.endpoint.authority == expected
 
 
 def test_the_homes_own_authority_is_trusted_where_nothing_else_is_named(home: Path) -> None:
