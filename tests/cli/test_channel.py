@@ -14,7 +14,7 @@ from pushkit_cli.engine.listener import Running
 from tests.apns_host import Host, answering
 from tests.channel_service import Service, serving
 from tests.cli import hosts
-from tests.cli.credentials import APP, KEY, TEAM, p8_file
+from tests.cli.credentials import APP, KEY, TEAM, p8, p8_file
 from tests.cli.errands import Done, failed, here, prepared, spoken
 from tests.cli.hosts import raw_host
 from tests.cli.typist import type_in_pty
@@ -202,6 +202,15 @@ def test_a_record_that_contradicts_is_held(
     assert made in desk.service.known
 
 
+def test_a_contradiction_is_said_once(desk: Desk, tmp_path: Path) -> None:
+    """The channel is the listener's, and of its sandbox: either would be refused."""
+    prepared("register", "app", APP, "--team-id", TEAM, "--key", str(p8_file(tmp_path)))
+    made = desk.made(*LOCAL)
+    held, _ = objects(desk.ask("show", made, "--env", "production", "--json").stdout)
+    assert [one["reason"] for one in held["lint"]] == ["ChannelNotRegistered"]
+    assert held["outcome"] == "held"
+
+
 def test_no_answer_to_create_says_where_to_look(tmp_path: Path) -> None:
     with raw_host(tmp_path, hosts.silence) as host:
         done = here("channel", "create", *LOCAL, *host.trusted, "--timeout", "300ms")
@@ -227,10 +236,15 @@ def test_what_was_not_processed_is_asked_again(tmp_path: Path) -> None:
         assert host.connections == 2
 
 
+def test_with_nobody_listening_no_home_is_made(home: Path) -> None:
+    assert "nobody listens here" in failed(here("channel", "list"), 5)
+    assert "no environment is known" in failed(here("channel", "show", "dHN0"), 2)
+    assert not home.exists()
+
+
 def test_nobody_there_is_not_sent(home: Path, tmp_path: Path) -> None:
     away = ("--endpoint", "https://127.0.0.1:1", "--retries", "0")
     assert "connection refused" in failed(here("channel", "list", *LOCAL, *away), 5)
-    assert "nobody listens here" in failed(here("channel", "list", "--env", "local"), 5)
     with raw_host(tmp_path, hosts.silence, names=("a.example",)) as host:
         assert "not trusted" in failed(here("channel", "create", *LOCAL, *host.trusted), 5)
         assert host.connections == 1  # trying again is no use
@@ -250,6 +264,14 @@ def test_an_expired_provider_token_is_renewed_once(tmp_path: Path) -> None:
         done = here("channel", "create", *LOCAL, *trusted, "--json")
     assert (done.returncode, objects(done.stdout)[0]["attempts"]) == (0, 2)
     assert len(said) == 2
+
+
+def test_one_that_is_expired_again_is_a_refusal(tmp_path: Path) -> None:
+    expired = Response(status=403, body=b'{"reason":"ExpiredProviderToken"}')
+    with answering(tmp_path, lambda _: expired) as host:
+        trusted = ("--endpoint", host.url, "--cacert", str(host.ca_file))
+        assert "403 ExpiredProviderToken" in failed(here("channel", "list", *LOCAL, *trusted), 4)
+        assert len(host.asked) == 2
 
 
 USAGE = {
@@ -316,6 +338,21 @@ def test_a_deletion_in_production_is_asked_about_on_a_terminal(
     assert (done.code, made in desk.service.known) == (2, True)
     done = type_in_pty(argv, env=os.environ, prompt=asks, typed=b"y\n")
     assert (done.code, desk.service.known) == (0, {})
+
+
+def test_without_a_home_nothing_is_remembered_and_all_is_done(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    variables = {
+        "PUSHKIT_HOME": str(tmp_path / "file" / "home"),
+        "PUSHKIT_KEY": p8().decode(),
+        "PUSHKIT_TEAM_ID": TEAM,
+        "PUSHKIT_KEY_ID": KEY,
+    }
+    words = ("channel", "create", "--app", APP, "--env", "sandbox", *desk.trusted)
+    done = here(*words, variables=variables)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().strip() in desk.service.known
+    assert spoken(done).count("warning: ") == 1
 
 
 def test_records_that_cannot_be_read_are_a_warning(desk: Desk, home: Path) -> None:

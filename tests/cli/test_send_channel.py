@@ -208,3 +208,11 @@ def test_a_refusal_tells_what_to_do(tmp_path: Path) -> None:
         done = here("send", *UPDATE, "--channel", "dHN0", "--app", APP, "--env", "local", *trusted)
     assert done.returncode == 4
     assert "switch the Broadcast capability on" in spoken(done)
+
+
+def test_records_that_cannot_be_read_are_a_warning(made: Callable[..., str], home: Path) -> None:
+    channel = made()
+    (home / "sender.db").write_bytes(b"not a database")
+    done = here("send", *UPDATE, "--channel", channel, "--env", "local")
+    assert done.returncode == 0
+    assert spoken(done).count("warning: what is known of channels was not read") == 1
