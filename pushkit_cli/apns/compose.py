@@ -89,6 +89,14 @@ def sample(kind: PushType, *, new_id: str, now: float) -> dict[str, Any]:
         PushType.widgets: {"aps": {"content-changed": True}},
         PushType.pushtotalk: {"activeSpeaker": "Alice"},
         PushType.mdm: {"mdm": new_id},
+        PushType.accessory: {
+            "aps": {
+                "encryptedData": "AAAA",
+                "sessionIdentifier": new_id,
+                "keyID": "AAAA",
+                "messageIndex": "0",
+            }
+        },
     }
     return samples.get(kind, {})
 

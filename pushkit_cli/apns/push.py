@@ -160,6 +160,7 @@ PUSH_TYPES: Mapping[PushType, TypeRow] = MappingProxyType(
     }
 )
 
+SOURCE = "Apple: Sending notification requests to APNs"
 MAX_TOKEN_BYTES = 100
 """WWDC 2015 announced device tokens of up to 100 bytes; today's are 32 or 80."""
 MAX_COLLAPSE_ID_BYTES = 64

@@ -44,6 +44,8 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "channel": Entry(group="broadcast", help="Make, show, list and delete broadcast channels."),
     "demo": Entry(group="help", help="See a call, a complication, a file and a refusal in one go."),
+    "explain": Entry(group="help", help="Say what a reason, type, header, event or switch means."),
+    "template": Entry(group="help", help="Print a body to start from."),
     "token": Entry(group="help", help="Print a provider token."),
     "config": Entry(group="help", help="Show what is configured, and where it comes from."),
     "completion": Entry(group="help", help="Print the completion script of a shell."),

@@ -50,7 +50,8 @@ for _one in (registered.listing, registered.show, registered.remove):
 @click.argument("file", type=_FILE)
 @_team
 @_key_id
-@click.option("--env", type=click.Choice(_ENVIRONMENTS), default="both", show_default=True)
+@click.option("--env", type=click.Choice(_ENVIRONMENTS), default="both", show_default=True,
+    help="Where it is good for.")  # fmt: skip
 @click.option("--topic", "topics", multiple=True, allow_from_autoenv=False, metavar="BUNDLE_ID",
     help="An app of a topic-specific key; none for a team-scoped one.")  # fmt: skip
 @click.option("--related", metavar="ID",
@@ -96,7 +97,8 @@ def key(terminal: Terminal, /, file: Path, team_id: str | None, key_id: str | No
 @click.option("--cert", type=_FILE, help="A push certificate, PEM or PKCS#12.")
 @click.option("--cert-key", type=_FILE, help="Its key, where it stands in a file of its own.")
 @click.option("--password-file", type=_FILE, help="Its password, in a file.")
-@click.option("--env", type=click.Choice(_ENVIRONMENTS), default="both", show_default=True)
+@click.option("--env", type=click.Choice(_ENVIRONMENTS), default="both", show_default=True,
+    help="Where it is good for.")  # fmt: skip
 @_local
 @_replace
 @json_option
@@ -197,7 +199,7 @@ def _recorded(terminal: Terminal, name: str, token: str, given: dict[str, Any]) 
 @command.command("use-key", epilog="Example: pushkit register use-key K --team-id T --env sandbox")
 @click.argument("key_id")
 @_team
-@click.option("--env", required=True, type=click.Choice(_WORLDS))
+@click.option("--env", required=True, type=click.Choice(_WORLDS), help="Where it signs.")
 @json_option
 @click.pass_obj
 def use_key(terminal: Terminal, /, key_id: str, team_id: str | None, env: str) -> int:
@@ -222,8 +224,8 @@ def use_key(terminal: Terminal, /, key_id: str, team_id: str | None, env: str) -
 
 @command.command("export-token", epilog="Example: pushkit register export-token --app B "
     "--dataset delivery --token-file -")  # fmt: skip
-@click.option("--app", required=True, metavar="BUNDLE_ID")
-@click.option("--dataset", required=True, type=click.Choice(_DATASETS))
+@click.option("--app", required=True, metavar="BUNDLE_ID", help="The app it is for.")
+@click.option("--dataset", required=True, type=click.Choice(_DATASETS), help="What it exports.")
 @click.option("--token-file", type=_FILE, help="Where the token stands; else it is asked for.")
 @click.option("--env", type=click.Choice(["local"]),
     help="Make one that the emulator takes, and print it.")  # fmt: skip

@@ -180,7 +180,7 @@ def body_of(
         return order.payload, None
     words, sample = order.words, None
     if replace(words, data=()).silent and kind is not None and emulated:
-        sample = compose.sample(kind, new_id=message.as_uuid(host.new_id()), now=host.now())
+        sample = sample_of(kind)
         words = replace(words, base=sample)
     elif words.silent:
         raise UsageError(
@@ -192,6 +192,11 @@ def body_of(
     except ValueError as error:
         raise UsageError(str(error), hint="-d handle=+15550100, -d hasVideo:=true") from error
     return body, sample
+
+
+def sample_of(kind: PushType) -> dict[str, Any]:
+    """A body that makes an emulated device do what the type is for; ids and dates are new."""
+    return compose.sample(kind, new_id=message.as_uuid(host.new_id()), now=host.now())
 
 
 def read_file(name: str) -> bytes:
