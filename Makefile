@@ -8,12 +8,12 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Tests that play a full disk would leave compiled files torn, and Python believes them.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo test lint interop soak bench completions clean
+.PHONY: demo test lint interop soak bench compiled completions clean
 
 demo: .venv/.run
 	@$(BIN)/pushkit demo
 
-test: .venv/.dev lint
+test: .venv/.dev lint compiled
 	@rm -rf .venv/coverage
 	@$(BIN)/coverage run -m pytest -n 2
 	@$(BIN)/coverage combine --quiet
@@ -24,14 +24,18 @@ lint: .venv/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-interop: .venv/.dev
+interop: .venv/.dev compiled
 	@sh tests/interop/peers.sh
 	@sh tests/interop/clients/install.sh .venv
 	@sh tests/interop/h2spec/install.sh .venv
 	@$(BIN)/python -m pytest -q tests/interop
 
-soak: .venv/.dev
+soak: .venv/.dev compiled
 	@$(BIN)/python -m pytest -q tests/soak
+
+# Once and whole, for the many commands that tests run in processes of their own.
+compiled: .venv/.dev
+	@$(BIN)/python -m compileall -q pushkit_cli
 
 bench: .venv/.dev
 	@$(BIN)/python -m tests.bench.devices
