@@ -51,9 +51,11 @@ def _kept(home: Path) -> Path:
     return found
 
 
-@pytest.mark.parametrize("signed_by", ["the local key", "variables", "a registered key"])
-def test_ten_processes_with_a_cold_cache_mint_one_token(
-    home: Path, tmp_path: Path, signed_by: str
+@pytest.mark.parametrize(
+    ("signed_by", "processes"), [("the local key", 4), ("variables", 4), ("a registered key", 10)]
+)
+def test_processes_with_a_cold_cache_mint_one_token(
+    home: Path, tmp_path: Path, signed_by: str, processes: int
 ) -> None:
     variables = dict(os.environ)
     extra: list[str] = []
@@ -67,12 +69,12 @@ def test_ten_processes_with_a_cold_cache_mint_one_token(
         argv = [str(PUSHKIT), *_words(host), *extra]
         started = [
             subprocess.Popen(argv, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            for _ in range(10)
+            for _ in range(processes)
         ]
         ended = [process.communicate(timeout=60) for process in started]
-    assert [process.returncode for process in started] == [0] * 10, ended
+    assert [process.returncode for process in started] == [0] * processes, ended
     assert not [err for _, err in ended if b"warning" in err]
-    assert len(_bearers(host)) == 10
+    assert len(_bearers(host)) == processes
     assert len(set(_bearers(host))) == 1
     assert _kept(home).read_text() == _bearers(host)[0]
     assert left_behind(home) == []
