@@ -68,6 +68,7 @@ class Server:
         self._open: dict[int, _Connection] = {}
         self._touched: set[int] = set()
         self.talkative: set[_Connection] = set()
+        self.ends = False
 
     async def start(self, door: Door, sockets: Sequence[socket.socket]) -> None:
         """Accept connections at one door."""
@@ -100,6 +101,7 @@ class Server:
         """Accept no more, say GOAWAY, give requests still arriving `grace` seconds, then close."""
         if self._timer is not None:
             self._timer.cancel()
+        self.ends = True
         await self._door.close()
         for number in list(self._open):
             self.perform(number, goaway or GoAway())
@@ -191,7 +193,7 @@ class _Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if self.wire.finished:
+        if self.wire.finished and (self._server.ends or not self.wire.lingers):
             self._unheard.clear()
             transport.write(self.wire.outgoing())
             transport.close()

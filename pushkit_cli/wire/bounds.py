@@ -32,6 +32,9 @@ REQUEST_S = 30.0
 """From the first to the last byte of a request, which fits two frames."""
 WINDOW_S = 30.0
 """How long an answer waits at a window that nobody opens."""
+LINGER_S = 1.0
+"""How long a client is still heard that was told to go: what it sent before it knew is on its way,
+and TCP answers that with a reset, which takes what the client has not read yet."""
 FIELD_COST = 100
 """What Python needs for a header beside its bytes."""
 

@@ -72,6 +72,11 @@ def stream_of(frame: bytes) -> int:
     return int.from_bytes(frame[5:_HEADER], "big") & MAX_STREAM
 
 
+def ends_block(frame: bytes) -> bool:
+    """Whether a header block ends with this frame."""
+    return frame[3] in (Kind.HEADERS, Kind.CONTINUATION) and bool(frame[4] & END_HEADERS)
+
+
 def window_update(increment: int) -> bytes:
     """Room in the connection's window (RFC 9113, 6.9)."""
     return b"\0\0\4" + bytes((Kind.WINDOW_UPDATE, 0)) + bytes(4) + increment.to_bytes(4, "big")

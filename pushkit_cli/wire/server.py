@@ -31,6 +31,7 @@ from pushkit_cli.apns.push import MAX_BODY_BYTES
 from pushkit_cli.wire.bounds import (
     FIELD_COST,
     GREETING_S,
+    LINGER_S,
     MAX_HELD_BYTES,
     MAX_STREAMS,
     REQUEST_S,
@@ -40,7 +41,6 @@ from pushkit_cli.wire.bounds import (
 )
 from pushkit_cli.wire.flow import Outbox, announce_table_size
 from pushkit_cli.wire.frames import (
-    END_HEADERS,
     END_STREAM,
     PREFACE,
     ConnectionEnd,
@@ -50,6 +50,7 @@ from pushkit_cli.wire.frames import (
     Splitter,
     as_goaway,
     code_of,
+    ends_block,
     hand_over,
     length,
     stream_of,
@@ -138,6 +139,7 @@ class ServerConnection:
         self._last = 0
         self._extra = b""
         self._final: int | None = None
+        self._said_goodbye = -LINGER_S
         self._leaving = False
         self._broken = False
 
@@ -145,6 +147,11 @@ class ServerConnection:
     def finished(self) -> bool:
         """Whether it is over: broken, or going away with all answered that ever will be."""
         return self._broken or (self._leaving and self._open == len(self._stalled))
+
+    @property
+    def lingers(self) -> bool:
+        """Whether one that is over should still be heard: to close on data loses what was said."""
+        return not self._broken and self._time < self._said_goodbye + LINGER_S
 
     @property
     def has_more(self) -> bool:
@@ -288,6 +295,7 @@ class ServerConnection:
         self._broken = True
 
     def _goaway(self, code: int, debug: bytes) -> None:
+        self._said_goodbye = self._time
         self._final = self._last  # what comes after it is read and forgotten (RFC 9113, 6.8)
         self._extra += GoAwayFrame(last_stream=self._last, code=code, debug=debug).encode()
         self._leaving = True
@@ -302,7 +310,7 @@ class ServerConnection:
             self._overlook(frame)
             return []
         events = hand_over(without_unknown(frame) if kind == Kind.SETTINGS else frame, self._h2)
-        if not events and (kind == Kind.DATA or _ends_block(frame)):
+        if not events and (kind == Kind.DATA or ends_block(frame)):
             self._patience.spend(Flood.MADE_RESET)  # the stream is closed, and h2 says so again
         return [received for event in events for received in self._on(event)]
 
@@ -387,7 +395,3 @@ class ServerConnection:
         self._writing.discard(stream)
         self._stalled.discard(stream)
         self._outbox.drop(stream)
-
-
-def _ends_block(frame: bytes) -> bool:
-    return frame[3] in (Kind.HEADERS, Kind.CONTINUATION) and bool(frame[4] & END_HEADERS)

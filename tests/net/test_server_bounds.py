@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hpack import Encoder
 
-from pushkit_cli.apns.acts import Respond
+from pushkit_cli.apns.acts import GoAway, Respond
 from pushkit_cli.apns.message import Response
 from pushkit_cli.engine.local import Trust, ensure_trust
 from pushkit_cli.net import server as net_server
@@ -123,6 +123,29 @@ def test_who_does_not_read_cannot_hold_up_the_end(trust: Trust) -> None:
                 await reader.end()
                 assert len(reader.heard.goaways()) == 1
         assert house.told.count(("disconnected", 1)) == 1
+
+    play(scene())
+
+
+def test_who_was_told_to_go_is_heard_until_it_may_know_of_it(
+    trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else TCP would reset the connection, and take the answers that were not read yet."""
+    monkeypatch.setattr(net_server, "_TICK_S", 0.1)
+    monkeypatch.setattr(wire_server, "LINGER_S", 0.3)
+
+    async def scene() -> None:
+        async with opened(House(trust)) as house, client(house) as sender:
+            sender.say(*GREETING, sender.headers(end=True))
+            await sender.answered(1)
+            house.server.perform(1, GoAway())
+            house.server.flush()
+            await sender.until(lambda heard: len(heard.goaways()) == 1)
+            sender.say(sender.headers(3, end=True), raw.ping())
+            await sender.until(lambda heard: len(heard.pongs()) == 1)
+            await sender.end()
+            assert len(house.asked) == 1
+            await house.until(lambda house: house.told[-1] == ("disconnected", 1))
 
     play(scene())
 
