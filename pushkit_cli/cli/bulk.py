@@ -25,7 +25,7 @@ def order_from(
     options: Mapping[str, Any], words: Mapping[str, Any], shown_as: str | None
 ) -> BulkOrder:
     """What the command line says. Raises UsageError where two words contradict."""
-    for name in ("to", "channel", "apns_id"):
+    for name in ("to", "channel", "apns_id", "last", "replay"):
         if options[name]:
             raise UsageError(
                 f"--{name.replace('_', '-')} and --targets do not go together",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pushkit_cli.apns.compose import Words
 from pushkit_cli.apns.payload import Malformed, parse_json
@@ -17,8 +17,34 @@ from pushkit_cli.engine.planning import Order
 from pushkit_cli.engine.where import Target
 from pushkit_cli.errors import UsageError
 
+if TYPE_CHECKING:
+    from pushkit_cli.engine.again import Again
+
+_FROM_HISTORY = ("channel", "app", "env", "topic", "priority", "collapse_id", "payload")
 _SIMULATOR_KEY = "Simulator Target Bundle"
 _BODY_OPTIONS = ("title", "subtitle", "body", "sound", "badge", "container", "domain")
+
+
+def filled(options: Mapping[str, Any], again: "Again") -> dict[str, Any]:
+    """What the command line says, and where it is silent what was sent then.
+
+    Raises UsageError where it says what the push then was not.
+    """
+    if options["push_type"] not in (None, again.push_type):
+        raise UsageError(
+            f"what was sent is of type {again.push_type}", hint="leave --type out, or --last"
+        )
+    said = {name for name, _ in options["headers"]}
+    kept = tuple(pair for pair in again.headers if pair[0] not in said)
+    then = None if not again.is_dated else Expires(at=again.expiration, within_s=again.expires_in)
+    return {
+        **options,
+        **{name: getattr(again, name) for name in _FROM_HISTORY if options[name] is None},
+        "push_type": again.push_type,
+        "to": again.to,
+        "headers": (*kept, *options["headers"]),
+        "expiration": then if options["expiration"] is None else options["expiration"],
+    }
 
 
 def order_from(options: Mapping[str, Any]) -> Order:
@@ -80,8 +106,10 @@ def _check_single(options: Mapping[str, Any]) -> None:
         raise no_push_type(options["push_type"], hint="; a newer one needs --topic and --no-lint")
 
 
-def _source(text: str, option: str) -> bytes:
-    """A file's bytes, standard input for `-`, or the text itself where it is JSON."""
+def _source(text: str | bytes, option: str) -> bytes:
+    """A file's bytes, standard input for `-`, or the text itself where it is JSON, or bytes."""
+    if isinstance(text, bytes):
+        return text
     if text == "-":
         return file_bytes(Path(text))
     if text.lstrip().startswith(("{", "[")):

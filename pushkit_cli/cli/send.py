@@ -83,10 +83,25 @@ if TYPE_CHECKING:
     allow_from_autoenv=False,
     help="One more header, as it is.",
 )
+@click.option(
+    "--last",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Send what the last send sent once more, with a new apns-id; other options change it.",
+)
+@click.option(
+    "--replay",
+    metavar="ID",
+    allow_from_autoenv=False,
+    help="The same for one push, by its apns-id or the beginning of it.",
+)
 @way_options
 @bulk_options
 @click.option(
-    "--yes", is_flag=True, allow_from_autoenv=False, help="Send to several in production unasked."
+    "--yes",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Send to several in production, or once more, unasked.",
 )
 @click.option(
     "--as",
@@ -112,15 +127,13 @@ def command(
     Without --to it goes to the one emulated device that can take it. Whatever APNs would refuse
     by looking at the request is held back by lint (exit 3) before anything is sent.
     """
-    from pushkit_cli.cli.ordering import order_from
-
     bulk_words = take_words(options)
     if bulk_words is not None:
         from pushkit_cli.cli import bulk
 
         many = bulk.order_from(options, bulk_words, shown_as)
         return bulk.send(many, terminal, dry_run=dry_run, yes=yes)
-    planned = _planned(order_from(options), terminal.setting())
+    planned = _planned(_order(options, terminal), terminal.setting())
     terminal.say(replies.heading(planned, terminal))
     for line in replies.detail_lines(planned, terminal):
         terminal.detail(line)
@@ -131,8 +144,24 @@ def command(
     if dry_run:
         return _show(planned, terminal)
     if not yes:
-        _confirm(planned, terminal)
+        _confirm(planned, terminal, is_repeated=options["last"] or options["replay"] is not None)
     return _send(planned, terminal)
+
+
+def _order(options: dict[str, Any], terminal: Terminal) -> "Order":
+    """What the command line says, in place of what the history says where that was asked for."""
+    from pushkit_cli.cli.ordering import filled, order_from
+
+    prefix = options["replay"]
+    if prefix is None and not options["last"]:
+        return order_from(options)
+    if prefix is not None and options["last"]:
+        raise UsageError("--last and --replay do not go together", hint="leave one of them out")
+    from pushkit_cli.engine.again import recall
+
+    again = recall(prefix, terminal.setting(), to=options["to"])
+    terminal.say(again.about)
+    return order_from(filled(options, again))
 
 
 def _planned(order: "Order", setting: "Setting") -> "Plan":
@@ -183,12 +212,13 @@ def _send(planned: "Plan", terminal: Terminal) -> int:
     return run.exit_code
 
 
-def _confirm(planned: "Plan", terminal: Terminal) -> None:
-    """Several pushes to production are asked about once, where somebody can answer."""
-    if str(planned.where.target) != "production" or len(planned.shots) < 2:
+def _confirm(planned: "Plan", terminal: Terminal, *, is_repeated: bool) -> None:
+    """Several pushes to production, or one once more, are asked about where somebody can answer."""
+    count = len(planned.shots)
+    if str(planned.where.target) != "production" or (count < 2 and not is_repeated):
         return
-    question = f"Send {len(planned.shots)} pushes to production?"
-    if not terminal.ask(question):
+    pushes = f"{count} pushes" if count > 1 else "this push once more"
+    if not terminal.ask(f"Send {pushes} to production?"):
         raise UsageError("nothing was sent: production was not confirmed", hint="add --yes")
 
 

@@ -6,6 +6,7 @@ from pushkit_cli.apns.message import Outcome, Reply
 from pushkit_cli.apns.push import fingerprint
 from pushkit_cli.apns.reasons import Retry, retry_class
 from pushkit_cli.engine import host, waiting
+from pushkit_cli.engine.again import headers_of
 from pushkit_cli.engine.passage import with_credential
 from pushkit_cli.engine.planning import Plan, Shot
 from pushkit_cli.errors import ExitCode, NotSentError, StoreError, UsageError
@@ -94,6 +95,7 @@ def _remembered(result: Result, ready: Plan, at_ms: int) -> Remembered:
         reason=reply.reason,
         apns_id=reply.apns_id or reply.apns_request_id,
         channel=shot.aim.channel,
+        headers=headers_of(shot.request.headers),
     )
 
 

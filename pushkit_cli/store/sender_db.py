@@ -39,6 +39,7 @@ _MIGRATIONS = (
         at_ms INTEGER NOT NULL
     )
     """,
+    "ALTER TABLE history ADD COLUMN headers TEXT",
 )
 
 
@@ -47,7 +48,8 @@ class Remembered:
     """One push, to a device by its token or to a channel; `at_ms` is Unix milliseconds.
 
     `token_fp` is the fingerprint of the device token; a broadcast's `apns_id` is the id that its
-    request was answered with.
+    request was answered with. `headers` is a JSON object of what was said beside topic, type and
+    ids, `None` where that was not written down.
     """
 
     at_ms: int
@@ -64,6 +66,7 @@ class Remembered:
     reason: str | None
     apns_id: str | None
     channel: str | None = None
+    headers: str | None = None
 
 
 class History:
@@ -88,12 +91,34 @@ class History:
     def last(self, count: int) -> list[Remembered]:
         """The newest pushes, newest first."""
         rows = self._database.run("SELECT * FROM history ORDER BY seq DESC LIMIT ?", (count,))
-        names = Remembered.__slots__
-        return [Remembered(**dict(zip(names, row[1:], strict=True))) for row in rows]
+        return [_push(row) for row in rows]
+
+    def newest(self, profile: str) -> list[Remembered]:
+        """Every push of a profile's newest command, in the order they were sent."""
+        return self._found(
+            "profile = ?1 AND at_ms = (SELECT at_ms FROM history WHERE profile = ?1 "
+            "ORDER BY seq DESC LIMIT 1)",
+            (profile,),
+        )
+
+    def called(self, prefix: str, profile: str) -> list[Remembered]:
+        """The pushes of a profile whose id begins so, whatever its case, oldest first."""
+        return self._found(
+            "profile = ? AND lower(substr(apns_id, 1, ?)) = ?",
+            (profile, len(prefix), storable(prefix.lower())),
+        )
+
+    def _found(self, where: str, values: tuple[Any, ...]) -> list[Remembered]:
+        query = f"SELECT * FROM history WHERE {where} ORDER BY seq"  # noqa: S608 (ours alone)
+        return [_push(row) for row in self._database.run(query, values)]
 
     def close(self) -> None:
         """Close."""
         self._database.close()
+
+
+def _push(row: Sequence[Any]) -> Remembered:
+    return Remembered(**dict(zip(Remembered.__slots__, row[1:], strict=True)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
