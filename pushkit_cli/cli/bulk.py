@@ -10,8 +10,9 @@ from pushkit_cli.apns.reasons import REASONS
 from pushkit_cli.cli import ordering, replies
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.text import short_token
-from pushkit_cli.engine import bulk
-from pushkit_cli.engine.bulk import Checked, Outcomes, Prepared, Progress
+from pushkit_cli.engine import bulk, bulk_check
+from pushkit_cli.engine.bulk import Outcomes, Progress
+from pushkit_cli.engine.bulk_check import Checked, Prepared
 from pushkit_cli.engine.bulk_input import Input
 from pushkit_cli.engine.bulk_judge import STOP_AT, TooMany
 from pushkit_cli.engine.bulk_order import BulkOrder
@@ -55,7 +56,7 @@ _MADE = ("targets", "on_lint", "stop_at", "tolerate")
 def send(order: BulkOrder, terminal: Terminal, *, dry_run: bool, yes: bool) -> int:
     """Check, ask, send, sum up; the exit code."""
     with Input(order.source) as source:
-        prepared = bulk.prepare(order, source, terminal.setting())
+        prepared = bulk_check.prepare(order, source, terminal.setting())
         terminal.say(replies.heading(prepared.plan, terminal))
         for line in replies.detail_lines(prepared.plan, terminal):
             terminal.detail(line)
@@ -117,7 +118,7 @@ def _lines(count: int) -> str:
 
 def _show(prepared: Prepared, terminal: Terminal) -> int:
     """A dry run: the request of the first target."""
-    shot = bulk.first_shot(prepared)
+    shot = bulk_check.first_shot(prepared)
     if shot is None:
         return ExitCode.DONE
     if terminal.as_json:

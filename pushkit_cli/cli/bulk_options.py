@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from pushkit_cli.cli.options import SOME_TIME
 from pushkit_cli.errors import UsageError
@@ -123,11 +124,15 @@ def bulk_options(function: _Function) -> _Function:
 def take_words(options: dict[str, Any]) -> dict[str, Any] | None:
     """Take what was said of these options out of `options`; `None` without `--targets`.
 
-    Raises UsageError where one of them was said without it.
+    Raises UsageError where one of them was typed without it; a variable may stand unused.
     """
     said = {name: options.pop(name) for name in _NAMES}
     words = {name: value for name, value in said.items() if value not in (None, ())}
-    if "targets" not in words and words:
-        option = next(iter(words)).replace("_", "-")
+    if "targets" in words:
+        return words
+    where = click.get_current_context().get_parameter_source
+    typed = [name for name in words if where(name) is ParameterSource.COMMANDLINE]
+    if typed:
+        option = typed[0].replace("_", "-")
         raise UsageError(f"--{option} is about many targets", hint="name them with --targets FILE")
-    return words or None
+    return None

@@ -6,10 +6,12 @@ the file before the next push leaves. So the end of this process costs no truth.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pushkit_cli.engine.bulk_order import BulkOrder
 from pushkit_cli.engine.bulk_records import Ended, Records, as_line
 from pushkit_cli.errors import StoreError, UsageError
 from pushkit_cli.store.ledger import mark_line, reserve_line
@@ -28,6 +30,7 @@ class TokenList:
         """Raises UsageError where there is a file already, StoreError where there can be none."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._path = path
+        self._is_new = not goes_on
         self._pending = bytearray()
         try:
             self._handle = os.open(path, flags | (0 if goes_on else os.O_EXCL), 0o600)
@@ -55,6 +58,13 @@ class TokenList:
         """Close."""
         os.close(self._handle)
 
+    def discard(self) -> None:
+        """Close, and leave nothing behind that was made for nothing."""
+        self.close()
+        if self._is_new:
+            with suppress(OSError):
+                self._path.unlink()
+
     def _trouble(self, error: OSError) -> StoreError:
         reason = (error.strerror or str(error)).lower()
         return StoreError(f"{self._path} cannot be written: {reason}", hint="check the path")
@@ -66,6 +76,25 @@ class Lists:
 
     dead: TokenList | None = None
     suspect: TokenList | None = None
+
+    @classmethod
+    def made(cls, order: BulkOrder, *, goes_on: bool) -> "Lists":
+        """Both that were asked for, or none. Raises UsageError and StoreError."""
+        found = cls()
+        try:
+            if order.dead_tokens is not None:
+                found.dead = TokenList(order.dead_tokens, goes_on=goes_on)
+            if order.suspect_tokens is not None:
+                found.suspect = TokenList(order.suspect_tokens, goes_on=goes_on)
+        except BaseException:
+            found.discard()
+            raise
+        return found
+
+    def discard(self) -> None:
+        """Nothing was begun."""
+        for one in self.files:
+            one.discard()
 
     def file_of(self, ended: Ended) -> TokenList | None:
         """410 alone is dead; a token that is wrong here may be right in another environment."""

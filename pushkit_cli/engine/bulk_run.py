@@ -5,6 +5,7 @@ never is; a refusal that says *later* is tried again as often as the order says.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
@@ -38,7 +39,8 @@ _FRESH_EVERY_S = 60.0
 class BulkRun:
     """The work of a fleet. Its methods are called in one event loop.
 
-    `look` is called a few times a second. `was_unknown`: see Stock.
+    `token` is the provider token to begin with, `None` with a certificate. `look` is called a few
+    times a second. `was_unknown`: see Stock.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class BulkRun:
         book: Book,
         tally: Tally,
         *,
+        token: str | None,
+        context: ssl.SSLContext,
         was_unknown: Callable[[int], bool],
         chance: Random,
         look: Callable[[], None],
@@ -70,7 +74,8 @@ class BulkRun:
         )
         self._flying: dict[int, Flight] = {}
         self._window = Window(plan.order.stop_at)
-        self._token = plan.signer.provider_token(plan.cache)
+        self._token = token
+        self._context = context
         self._signed = 0
         self._cure: int | None = None
         self._failures = self._pauses = 0
@@ -328,7 +333,7 @@ class BulkRun:
         plan = self._plan
         route = Route(
             endpoint=plan.where.endpoint,
-            context=plan.context(),
+            context=self._context,
             timeout=plan.timeout,
             proxy=plan.proxy,
         )

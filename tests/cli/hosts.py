@@ -145,13 +145,13 @@ def silence(sock: socket.socket, host: RawHost) -> None:
     """Hear the request, and never answer."""
     sock.sendall(SETTINGS)
     if hear_a_request(sock, host):
-        _until_gone(sock)
+        until_gone(sock)
 
 
 def mute_from_the_start(sock: socket.socket, host: RawHost) -> None:
     """Not even SETTINGS."""
     if hear_a_request(sock, host):
-        _until_gone(sock)
+        until_gone(sock)
 
 
 def half_an_answer(sock: socket.socket, host: RawHost) -> None:
@@ -165,26 +165,26 @@ def garbage(sock: socket.socket, host: RawHost) -> None:
     """Bytes that are no HTTP/2, after the request was heard."""
     if hear_a_request(sock, host):
         sock.sendall(b"\x7f\xff\xfe rubbish \x00" * 8)
-        _until_gone(sock)
+        until_gone(sock)
 
 
 def http1_text(sock: socket.socket, host: RawHost) -> None:
     """What a web server says to HTTP/2's preface, whatever ALPN promised."""
     if hear_a_request(sock, host):
         sock.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
-        _until_gone(sock)
+        until_gone(sock)
 
 
 def going_away(sock: socket.socket, host: RawHost) -> None:
     """SETTINGS, and GOAWAY before any request is looked at."""
     sock.sendall(SETTINGS + bytes.fromhex("000008070000000000" + "00000000" + "00000000"))
-    _until_gone(sock)
+    until_gone(sock)
 
 
 def no_tls(sock: socket.socket, host: RawHost) -> None:
     """Plain text where TLS should begin."""
     sock.sendall(b"220 mail.example.com ESMTP\r\n")
-    _until_gone(sock)
+    until_gone(sock)
 
 
 def answers(answer: Callable[[Request], Response | None]) -> Behaviour:
@@ -211,7 +211,8 @@ def always(response: Response) -> Behaviour:
     return answers(lambda _: response)
 
 
-def _until_gone(sock: socket.socket) -> None:
+def until_gone(sock: socket.socket) -> None:
+    """Read until the client has gone."""
     while sock.recv(65_536):
         pass
 

@@ -163,3 +163,22 @@ def test_a_file_of_nothing_is_done(home: Path, tmp_path: Path) -> None:
     file = write(tmp_path, ["", ""])
     done = send(file, "--app", "a.b", "--endpoint", "https://127.0.0.1:1")
     assert (done.returncode, summary(done)["targets"]) == (0, 0), json.dumps(summary(done))
+
+
+def test_a_run_that_cannot_begin_leaves_no_file(home: Path, tmp_path: Path) -> None:
+    file, results, dead = write(tmp_path, ["ab" * 32]), tmp_path / "run", tmp_path / "dead"
+    there = ("--app", "a.b", "--env", "local", "--results", str(results))
+    failed(send(file, *there, "--cacert", "/dev/null"), 6)
+    results.write_text("mine")
+    failed(send(file, *there, "--dead-tokens", str(dead)), 2)
+    results.unlink()
+    dead.write_text("mine")
+    suspect = tmp_path / "suspect"
+    lists = ("--suspect-tokens", str(suspect), "--dead-tokens", str(dead))
+    assert "dead exists" in failed(send(file, *there, *lists), 2)
+    assert (results.exists(), suspect.exists(), dead.read_text()) == (False, False, "mine")
+
+
+def test_a_variable_for_many_targets_does_not_trouble_one(listener: Running) -> None:
+    variables = {"PUSHKIT_SEND_RATE": "5", "PUSHKIT_SEND_ON_LINT": "skip"}
+    assert here("send", "--type", "voip", variables=variables).returncode == 0

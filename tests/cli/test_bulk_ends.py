@@ -112,6 +112,24 @@ def test_a_second_interrupt_waits_no_longer(tmp_path: Path) -> None:
     assert counts(again)["accepted"] == 200 - counts(done)["unknown"]
 
 
+def test_a_stream_that_stays_open_keeps_neither_answers_nor_an_interrupt(tmp_path: Path) -> None:
+    with raw_host(tmp_path, answers(yes)) as host:
+        words = ("--type", "voip", "--payload", BODY, "--targets", "-", "--app", APP, "--env",
+            "local", *host.trusted)  # fmt: skip
+        with subprocess.Popen([str(PUSHKIT), "--json", "send", *words], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE) as found:  # fmt: skip
+            assert found.stdin is not None
+            assert found.stdout is not None
+            for token in tokens(3):
+                found.stdin.write(f"{token}\n".encode())
+                found.stdin.flush()
+                assert b'"accepted"' in found.stdout.readline()
+            found.send_signal(signal.SIGINT)
+            rest, said = found.stdout.read(), found.stderr and found.stderr.read()
+            assert found.wait(PATIENCE_S) == 130, said
+    assert objects(rest)[-1]["accepted"] == 3
+
+
 def test_a_full_disk_stops_the_run_and_resume_completes(tmp_path: Path) -> None:
     file = write(tmp_path, tokens(300))
     with raw_host(tmp_path, answers(yes)) as host:

@@ -19,6 +19,7 @@ from tests.cli import hosts
 from tests.cli.errands import failed, spoken
 from tests.cli.hosts import Behaviour, RawHost, answers, raw_host
 from tests.commands import objects
+from tests.wire import raw
 
 Answer = Callable[[Request], Response | None]
 
@@ -203,10 +204,10 @@ def test_goaway_again_and_again_loses_nothing_and_repeats_nothing(tmp_path: Path
         answer = respond(stream, yes(request))
         return [answer, GoAway()] if number % 50 == 0 else [answer]
 
-    file = write(tmp_path, tokens(600))
+    file = write(tmp_path, tokens(250))
     with raw_host(tmp_path, acting(act)) as host:
         done = send_to(host, file, "--connections", "2")
-    assert counts(done) == {"accepted": 600}, spoken(done)
+    assert counts(done) == {"accepted": 250}, spoken(done)
     assert set(asked_for(host).values()) >= {1}
 
 
@@ -263,9 +264,23 @@ def test_a_server_that_lives_but_answers_nobody_ends_in_time(tmp_path: Path) -> 
     assert set(counts(done)) == {"unknown", "unsent"}
 
 
+def shut_window(sock: socket.socket, host: RawHost) -> None:
+    """No body may ever leave."""
+    sock.sendall(raw.settings(INITIAL_WINDOW_SIZE=0))
+    hosts.until_gone(sock)
+
+
+def goaway_twice(sock: socket.socket, host: RawHost) -> None:
+    """In two steps, and nobody is answered."""
+    sock.sendall(raw.settings())
+    if hosts.hear_a_request(sock, host):
+        sock.sendall(raw.goaway(raw.MAX_STREAM) + raw.goaway(0))
+        hosts.until_gone(sock)
+
+
 @pytest.mark.parametrize(
-    "behave", [hosts.mute_from_the_start, hosts.garbage, hosts.going_away, hosts.http1_text,
-        hosts.half_an_answer]
+    "behave", [hosts.mute_from_the_start, hosts.garbage, hosts.going_away,
+        hosts.http1_text, hosts.half_an_answer, shut_window, goaway_twice]
 )  # fmt: skip
 def test_a_host_that_makes_no_sense_ends_in_time_with_a_true_summary(
     tmp_path: Path, behave: Behaviour
