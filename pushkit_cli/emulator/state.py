@@ -1,7 +1,7 @@
 """What the emulator remembers, record by record, and each record as a row of a database. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from pushkit_cli.apns.facts import Key, Storage, TokenState
@@ -193,8 +193,8 @@ _TYPED: Mapping[str, Callable[[Any], Any]] = {
 
 
 def to_row(record: Record) -> Row:
-    """A record as plain values."""
-    return asdict(record)
+    """A record as plain values; they are its own, and not to be changed."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def from_row(key: str, row: Row) -> Record:

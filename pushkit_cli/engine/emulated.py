@@ -16,7 +16,7 @@ from pushkit_cli.emulator.state import App, Device, DeviceToken, State
 from pushkit_cli.engine import local, ready
 from pushkit_cli.engine.asking import CHANGE, PHONE, RECORDS, Listener, listener_of
 from pushkit_cli.engine.setting import Setting
-from pushkit_cli.engine.variables import check_name
+from pushkit_cli.engine.variables import check_names
 from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.errors import ConfigError, ListenerError, UsageError
 from pushkit_cli.net.control import UnheardError
@@ -160,7 +160,7 @@ def register_device(
             f"another device is called {name}: {there.platform} {there.os}",
             hint=f"--platform {there.platform} gives that one the app; else choose another name",
         )
-    check_name(name, (other.name for other in known.all_of(Device)))
+    check_names([name], (other.name for other in known.all_of(Device)))
     version = os or (OS_VERSIONS[platform] if there is None else there.os)
     able = token_types(platform, app, os=version)
     unable = [str(kind) for kind in types if kind not in able]

@@ -1,5 +1,6 @@
 """What a listener furnishes its world with: the key, apps and devices that its options name."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from pushkit_cli.apns.push import PushType
 from pushkit_cli.emulator.moves import Input, Install, Register, SetToken
 from pushkit_cli.emulator.state import App, Device, SigningKey, State
 from pushkit_cli.engine.local import ProviderKey
-from pushkit_cli.engine.variables import check_name
+from pushkit_cli.engine.variables import check_names
 from pushkit_cli.errors import UsageError
 from pushkit_cli.phone.registry import DEFAULT_DEVICES, OS_VERSIONS, token_types
 
@@ -68,12 +69,11 @@ def furniture(
 
 def _check_names(devices: tuple[DeviceSpec, ...], state: State) -> None:
     """Raise UsageError where two devices, of these or of earlier runs, could not be told apart."""
-    for place, device in enumerate(devices):
-        named = devices[:place]
-        if any(device.name == other.name for other in named):
-            raise UsageError(f"two devices are called {device.name}", hint="name each one once")
-        kept = [other.name for other in state.all_of(Device)]
-        check_name(device.name, [*(other.name for other in named), *kept])
+    names = Counter(device.name for device in devices)
+    (often, number), *_ = names.most_common(1)
+    if number > 1:
+        raise UsageError(f"two devices are called {often}", hint="name each one once")
+    check_names(names, (other.name for other in state.all_of(Device)))
 
 
 def _device(spec: DeviceSpec, state: State) -> Device:

@@ -12,10 +12,14 @@ def variables(ready: dict[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in _pairs(ready) if value is not None}
 
 
-def check_name(name: str, others: Iterable[str]) -> None:
+def check_names(names: Iterable[str], others: Iterable[str]) -> None:
     """Raise UsageError where a device's variables would be another's too."""
+    taken: dict[str, str] = {}
     for other in others:
-        if other != name and _word(other) == _word(name):
+        taken.setdefault(_word(other), other)
+    for name in names:
+        other = taken.setdefault(_word(name), name)
+        if other != name:
             raise UsageError(
                 f"the devices {other} and {name} would share PUSHKIT_TOKEN_{_word(name)}_…",
                 hint="names have to differ in more than case and punctuation: rename one",
