@@ -125,6 +125,8 @@ class Terminal:
 
     def wrap(self, text: str, *, indent: str) -> str:
         """Fold a long line; the lines after the first are indented."""
+        if len(text) <= self.width and text.isprintable() and text[-1:] != " ":
+            return text
         return textwrap.fill(
             text,
             self.width,

@@ -22,7 +22,7 @@ from pushkit_cli.emulator.state import State
 from pushkit_cli.phone import availability, broadcasts, storage
 from pushkit_cli.phone.events import DeviceEvent, Happening
 
-AT_ONCE = 256
+AT_ONCE = 64
 """Devices that a turn goes to (ours): some milliseconds' work, and then others are answered."""
 
 

@@ -1,6 +1,6 @@
 """Events as the objects of the contract: numbered, dated, every key always there."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from pushkit_cli.emulator.clients import ClientEvent
@@ -24,7 +24,10 @@ class Happened:
     def to_json(self) -> dict[str, Any]:
         """The object of the contract."""
         event = self.event
-        body = event.to_json() if isinstance(event, PushEvent) else asdict(event)
+        if isinstance(event, PushEvent):
+            return stamp(event.to_json(), seq=self.seq, at_ms=self.at_ms)
+        # Not asdict: it copies every value, which a broadcast to many devices would wait for.
+        body = {name: getattr(event, name) for name in event.__slots__}
         return stamp(body, seq=self.seq, at_ms=self.at_ms)
 
 
