@@ -6,6 +6,7 @@ real answer is known. What these words share with /3/device in status and sense 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from pushkit_cli.apns.reasons import REASONS, Reason, Retry
@@ -124,7 +125,7 @@ CHANNEL_REASONS: Mapping[str, Reason] = MappingProxyType(
         **{row.word: row for row in _ROWS},
         **{word: REASONS[word] for word in _SHARED},
         # The page writes this one with a blank.
-        "Service Unavailable": REASONS["ServiceUnavailable"],
+        "Service Unavailable": replace(REASONS["ServiceUnavailable"], word="Service Unavailable"),
     }
 )
 """Every reason by Apple's word."""

@@ -119,7 +119,8 @@ def _device(event: Mapping[str, Any], terminal: "Terminal") -> Iterator[str]:
     name, detail = event["event"], event["detail"]
     if name == "delivered" and detail is None:
         return  # what the device then did says it
-    if event.get("channel") is not None:  # a broadcast has many devices below it
+    is_broadcast = event.get("channel") is not None and event["device"] is not None
+    if is_broadcast:  # many devices stand below it
         detail = f"{event['device']}: {detail or name}"
     if name == "hook" and event["reason"] == "output":
         yield from _written(detail, terminal)

@@ -265,6 +265,7 @@ def event(rule: FaultRule, seen: PushEvent, *, delivered: bool) -> FaultEvent:
         reason=action.word,
         detail=detail,
         token=seen.request.token or None,
+        channel=seen.channel,
         rule=rule.fault.name,
         number=rule.number,
         connection=seen.connection,

@@ -116,6 +116,15 @@ class Listener:
 
         return until(f"push event {apns_id}", look)
 
+    def event_where(self, **values: object) -> dict[str, Any]:
+        """The first event with these values, as soon as it is in the file."""
+
+        def look() -> dict[str, Any] | None:
+            ours = (one for one in self._events() if values.items() <= one.items())
+            return next(ours, None)
+
+        return until(f"an event with {values}", look)
+
     def events_of(self, push_id: str, *, last: str) -> list[dict[str, Any]]:
         """What came of a push, up to and with the event called `last`."""
 
