@@ -176,6 +176,8 @@ def _ask(ready: Plan) -> tuple[Answer, int]:
                 raise
             continue
         answer = channels.read_answer(response)
+        if not response.body:  # of a list Apple's page says so in its prose, not in its table
+            answer = replace(answer, channel_ids=())
         if answer.reply.reason != "ExpiredProviderToken" or token is None or renewed:
             return answer, attempt
         token, renewed = ready.signer.provider_token(ready.cache, renew=token), True

@@ -9,6 +9,7 @@ import pytest
 
 from pushkit_cli.apns.message import Response
 from pushkit_cli.engine.listener import Running
+from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.store.files import Home
 from pushkit_cli.store.sender_db import History
 from tests.apns_host import answering
@@ -16,7 +17,7 @@ from tests.cli import hosts
 from tests.cli.credentials import APP, KEY, TEAM, p8_file
 from tests.cli.errands import failed, here, prepared, spoken
 from tests.cli.hosts import raw_host
-from tests.commands import objects
+from tests.commands import PATIENCE_S, objects
 from tests.conftest import Told
 
 UPDATE = ("--type", "liveactivity", "--event", "update", "--content-state", '{"score":2}')
@@ -69,6 +70,18 @@ def test_the_reply_names_the_channel_and_no_device(made: Callable[..., str]) -> 
     assert len(reply["apns_unique_id"]) == 36
     assert (reply["app"], reply["environment"]) == ("com.example.pushkit", "local")
     assert (summary["accepted"], summary["exit"]) == (1, 0)
+
+
+def test_a_device_that_a_start_subscribed_hears_the_broadcast(
+    made: Callable[..., str], told: Told
+) -> None:
+    channel = made()
+    prepared("send", "--type", "liveactivity", "--to", "iphone", "--event", "start", "--title",
+        "Kick-off", "--attributes-type", "Match", "--attributes", "{}", "--content-state", "{}",
+        "--input-push-channel", channel)  # fmt: skip
+    prepared("send", *UPDATE, "--channel", channel)
+    heard = wait_for(lambda: told.named("delivered")[1:] or None, timeout=PATIENCE_S)
+    assert [(one["device"], one["channel"]) for one in heard or ()] == [("iphone", channel)]
 
 
 def test_a_local_channel_is_sent_a_sample_where_nothing_is_said(made: Callable[..., str]) -> None:
