@@ -103,6 +103,7 @@ class Apps:
             day=int(now // _DAY_S),
             age_s=age_s,
             ringing=self._ringing.of(app, now),
+            in_hand={one.call_id for one in self._busy.of(app)},
             policy=self._policy,
         )
 

@@ -21,7 +21,7 @@ class Receiver:
 
     `platform` and `os`, its version, are the system; `day` counts from 1970 in UTC; `age_s` is how
     many seconds ago the push was sent; `ringing` are the calls that the app has reported and not
-    ended.
+    ended, `in_hand` those of the pushes that it has not answered yet.
     """
 
     os: str
@@ -31,6 +31,7 @@ class Receiver:
     day: int = 0
     age_s: float = 0.0
     ringing: Collection[str] = ()
+    in_hand: Collection[str | None] = ()
     policy: DevicePolicy = field(default_factory=DevicePolicy)
 
 
@@ -93,12 +94,13 @@ def _noticed(of: DeviceEvent, payload: Any, to: Receiver) -> tuple[DeviceEvent, 
                 " over the app's own connection instead",
             ),
         )
-    if of.call_id is not None and of.call_id in to.ringing:
+    if of.call_id is not None and (of.call_id in to.ringing or of.call_id in to.in_hand):
+        first = "was reported already" if of.call_id in to.ringing else "the app has in hand"
         return (
             replace(
                 warning,
                 reason="duplicate-call",
-                detail=f"another push for call {of.call_id}, which was reported already; this one"
+                detail=f"another push for call {of.call_id}, which {first}; this one"
                 " has to be reported too",
             ),
         )

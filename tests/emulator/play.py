@@ -29,6 +29,7 @@ class Play:
         self.stage = stage
         self.restarts = restarts
         """Before every step the listener is killed; the next one has the disk alone."""
+        self.pushes = 0
         self.calls: list[str] = []
         self.said: list[str] = []
         self.reasons: list[str | None] = []
@@ -42,7 +43,8 @@ class Play:
         after: float = 0,
         headers: Mapping[str, str | None] | None = None,
     ) -> "Play":
-        body = body or f'{{"callUUID":"c{len(self.calls)}"}}'.encode()
+        body = body or f'{{"callUUID":"c{self.pushes}"}}'.encode()
+        self.pushes += 1
         hour = (self.stage.now + after - NOW) // 3000 * 3000  # a provider token lasts for one
         bearer = self.stage.bearer(issued_at=NOW - 60 + hour)
         asked = self.stage.request(

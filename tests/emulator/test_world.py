@@ -36,6 +36,7 @@ from pushkit_cli.emulator.state import (
 from pushkit_cli.phone.app_state import AppState
 from pushkit_cli.phone.calls import Report
 from pushkit_cli.phone.registry import token_types
+from tests.emulator.play import WOKEN, Play
 from tests.emulator.stage import (
     PRODUCTION,
     SANDBOX,
@@ -274,6 +275,13 @@ def test_one_tick_ends_everything_that_is_overdue_in_order(stage: Stage) -> None
     killed = [effect.handling for effect in effects if isinstance(effect, KillApp)]
     assert killed == [second.handling, third.handling]
     assert names(effects) == ["terminated", "discarded"], "an app dies once"
+
+
+def test_another_push_for_a_call_that_is_in_hand_is_noticed(stage: Stage) -> None:
+    play = Play(stage).push(body=b'{"uuid":"x"}').push(body=b"{}").push(body=b"{}").push()
+    assert play.said == [*WOKEN, *["delivered"] * 3]
+    assert play.push(body=b'{"uuid":"x"}').said[5:] == ["delivered", "warning"]
+    assert play.reasons[-1] == "duplicate-call"
 
 
 # Restart
