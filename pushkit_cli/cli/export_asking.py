@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pushkit_cli.engine.exporting import Look
     from pushkit_cli.metrics.reading import Export
 
-_SAID_EVERY_S = 10.0
+_SAID_EVERY_S, _WORTH_A_WORD_S = 10.0, 2.0
 
 
 class Asking:
@@ -116,10 +116,12 @@ class Asking:
             export_run.forget(self._plan, wanted, self._terminal.setting())
 
     def _told(self, look: "Look") -> None:
+        if self._said_at is None and look.waited_s + look.next_s < _WORTH_A_WORD_S:
+            return
         if self._said_at is not None and look.waited_s - self._said_at < _SAID_EVERY_S:
             return
         self._said_at = look.waited_s
         self._terminal.say(
-            f"waiting for the report: {look.waited_s:.0f} s, asked {look.number} times, "
-            f"again in {look.next_s:.0f} s"
+            f"waiting for the report: {look.waited_s:.0f} s, look {look.number}, "
+            f"the next in {look.next_s:.0f} s"
         )

@@ -30,7 +30,7 @@ class _Found:
     """An export's text, where it is from, and the days that were asked for."""
 
     text: TextIO
-    name: str
+    name: str | None
     about: dict[str, Any]
     first: str | None
     last: str | None
@@ -157,7 +157,7 @@ def _asked(terminal: Terminal, words: dict[str, Any]) -> Iterator[_Found | None]
             first, last = _some_days(words) if span is None else (str(span.first), str(span.last))
             yield _Found(
                 text=text,
-                name=f"{planned.source.name}, {planned.app}",
+                name=None,
                 about={
                     "source": "local" if planned.source.is_local else "apple",
                     "app": planned.app,
@@ -236,11 +236,14 @@ def _title(made: Made, terminal: Terminal) -> str:
     return what if app is None else f"{what} of {terminal.show(app)}"
 
 
-def _heading(made: Made, terminal: Terminal, name: str) -> str:
+def _heading(made: Made, terminal: Terminal, name: str | None) -> str:
+    """What was read; of what was asked for the rest has been said."""
     now = made.report.now
     ends = [day for day in (now.first, now.last) if day is not None]
     span = " to ".join(dict.fromkeys(ends)) or "no days"
     rows = f"{now.export.rows:,} rows" if now.export.rows != 1 else "1 row"
+    if name is None:
+        return f"the report is there: {rows}"
     what = f"{now.export.dataset} metrics, {terminal.show(span, limit=60)}, {rows}"
     return terminal.wrap(f"{terminal.show(name, limit=60)}: {what}", indent="  ")
 

@@ -17,6 +17,7 @@ _LABEL, _CAUSE = 12, 20
 _WIDE = 74
 """So many columns a table of numbers needs; where there are fewer, each row becomes a sentence."""
 _MOST_DAYS = 31
+_NOTHING = "nothing was recorded on these days"
 _BAR = 24
 _SPARK = 24
 
@@ -28,7 +29,7 @@ def report_lines(report: Report, terminal: "Terminal") -> Iterator[str]:
         return
     now = report.now
     if not now.export.counts and not now.export.hidden:
-        yield "nothing was recorded on these days"
+        yield _NOTHING
         return
     yield from _types(now, terminal)
     for family in (Family.discarded, Family.stored):
@@ -162,8 +163,8 @@ def _told(notes: Sequence[str], terminal: "Terminal") -> Iterator[str]:
 
 def _broadcasts(report: Report, terminal: "Terminal") -> Iterator[str]:
     now = report.now
-    if not now.days:
-        yield "nothing was recorded on these days"
+    if not now.export.counts and not now.export.hidden:
+        yield _NOTHING
         return
     names = list(now.columns)
     wide = max(map(len, names))

@@ -6,11 +6,13 @@ from typing import Any
 
 from pushkit_cli.apns import message
 from pushkit_cli.apns.channels import is_for_channels
+from pushkit_cli.apns.export_api import TOKEN_HEADER
 from pushkit_cli.apns.facts import Knowledge, Trust
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.payload import Parsed
 from pushkit_cli.apns.push import Environment
 
+_SECRET = frozenset({message.AUTHORIZATION, TOKEN_HEADER.lower().encode("ascii")})
 PUSH, CHANNEL = "push", "channel"
 """Names of these events: a push to a device or a channel, and anything else asked of channels."""
 
@@ -97,7 +99,7 @@ class PushEvent:
         headers = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in self.request.headers
-            if not name.startswith(b":") and name.lower() != message.AUTHORIZATION
+            if not name.startswith(b":") and name.lower() not in _SECRET
         }
         return {
             "event": self.event,

@@ -1,6 +1,7 @@
 """How an export of a million rows is read, against Python's csv module reading the same file.
 
-`python -m tests.bench.metrics` prints ratios of one run, each in a process of its own, alternately.
+`python -m tests.bench.metrics` prints ratios of one run, each in a process of its own, alternately:
+the reading alone (pushkit), and the command with its table (table).
 The target: no slower than twice the csv module, peak memory under 150 MB.
 """
 
@@ -38,6 +39,10 @@ with open(sys.argv[1], newline="", encoding="utf-8") as file:
 from pushkit_cli.metrics.reading import read
 with open(sys.argv[1], newline="", encoding="utf-8") as file:
     assert read(file).rows == 1_000_000
+""",
+    "table": """
+from pushkit_cli.cli.app import run
+assert run(["export-metrics", "--read", sys.argv[1], "-o", "/dev/null"], {"HOME": "/"}) == 0
 """,
 }
 

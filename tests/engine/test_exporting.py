@@ -216,6 +216,8 @@ def test_apples_service_may_not_send_us_into_this_machine(tmp_path: Path) -> Non
         with pytest.raises(PushkitError, match="no place to fetch from"):
             made.fetch(url, f"{name}/file", timeout=1)
         assert pair.downloads.asked == []
+        with exporter(pair, Time()) as ours:  # the host has seen the end of the others after this
+            ours.fetch(url, f"{pair.downloads.url}/file", timeout=1).close()
 
 
 def test_it_looks_less_and_less_often_and_leaves_alone_whoever_asks_for_it(tmp_path: Path) -> None:
