@@ -44,6 +44,7 @@ compiled: .venv/.dev
 bench: .venv/.dev
 	@$(BIN)/python -m tests.bench.devices
 	@$(BIN)/python -m tests.bench.bulk
+	@$(BIN)/python -m tests.bench.broadcasts
 	@$(BIN)/python -m tests.bench.metrics
 
 completions: .venv/.run

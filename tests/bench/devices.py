@@ -34,11 +34,20 @@ RESULTS = Path(__file__).parents[2] / ".venv" / "bench.json"
 
 
 @contextmanager
-def listening(folder: Path, devices: int) -> Iterator[dict[str, Any]]:
+def listening(folder: Path, devices: int, *more: str | Path) -> Iterator[dict[str, Any]]:
     """A listener on kept state with so many iPhones."""
     ready = folder / "ready.json"
     names = [word for number in range(devices) for word in ("--device", f"phone{number}")]
-    words: list[str | Path] = [PUSHKIT, "listen", "--port", "0", "--ready-file", ready, *names]
+    words: list[str | Path] = [
+        PUSHKIT,
+        "listen",
+        "--port",
+        "0",
+        "--ready-file",
+        ready,
+        *names,
+        *more,
+    ]
     env = {**os.environ, "PUSHKIT_HOME": str(folder / "home")}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(words, env=env, stdout=log, stderr=log)
