@@ -119,12 +119,12 @@ def knowledge(record: ChannelRecord | None, where: Where) -> Knowledge:
 def findings(request: Request, record: ChannelRecord | None, where: Where) -> tuple[Finding, ...]:
     """What lint says of a request, from all that is recorded of its channel."""
     found = channel_rules.lint(request, knowledge(record, where))
-    if record is None or Target(record.environment).is_local is where.target.is_local:
+    if record is None or Target(record.environment) is where.target:
         return found
     stranger = Finding(
         reason="ChannelNotRegistered",
         detail=f"this channel was made in {record.environment}, and you asked {where.target}",
-        remedy=f"say --env {record.environment}, or leave --env out",
+        remedy=f"say --env {record.environment}",
         source="ours",
     )
     rest = (one for one in found if one.reason != stranger.reason)

@@ -184,7 +184,7 @@ def test_lint_holds_what_would_be_refused(desk: Desk, words: list[str], reason: 
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        (["--env", "local-production"], "it was made in sandbox"),
+        (["--env", "local-production"], "say --env local"),
         (["--app", "com.example.other"], f"say --app {APP}"),
         (["--env", "sandbox"], "say --env local"),
     ],
