@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pushkit_cli.cli.options import INSTANT, PLAIN, Expires
+from pushkit_cli.cli.options import CHANNEL_ID, INSTANT, Expires
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -33,7 +33,7 @@ _OPTIONS = (
     ),
     click.option(
         "--input-push-channel",
-        type=PLAIN,
+        type=CHANNEL_ID,
         metavar="ID",
         help="aps.input-push-channel of a start: the channel to subscribe to (iOS 18).",
     ),

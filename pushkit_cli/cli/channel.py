@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pushkit_cli.cli import channel_lines, way
-from pushkit_cli.cli.options import ENVIRONMENTS, PLAIN, json_option
+from pushkit_cli.cli.options import CHANNEL_ID, ENVIRONMENTS, PLAIN, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.way import way_options
 from pushkit_cli.errors import UsageError
@@ -38,7 +38,7 @@ _OPTIONS = (
     ),
     json_option,
 )
-_id = click.argument("channel_id", metavar="ID", type=PLAIN)
+_id = click.argument("channel_id", metavar="ID", type=CHANNEL_ID)
 
 
 def _asking(function: _Function) -> _Function:

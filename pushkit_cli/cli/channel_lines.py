@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from pushkit_cli.apns.message import Outcome
 from pushkit_cli.cli import replies
 from pushkit_cli.cli.render import Terminal
+from pushkit_cli.engine.host import Terminated
 from pushkit_cli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -27,9 +28,13 @@ def announce(terminal: Terminal, planned: "Plan") -> None:
 
 def told(terminal: Terminal, planned: "Plan") -> int:
     """Carry a plan out, and tell of it."""
-    from pushkit_cli.engine.channels import carry_out
+    from pushkit_cli.engine.channels import carry_out, unheard
 
-    done = carry_out(planned, terminal.setting())
+    try:
+        done = carry_out(planned, terminal.setting())
+    except (KeyboardInterrupt, Terminated):
+        terminal.hint(unheard(planned))
+        raise
     terminal.work_counts()
     if terminal.as_json:
         for found in done.channels or (None,):

@@ -200,6 +200,21 @@ class TypeName(click.ParamType[str]):
         return [CompletionItem(kind.value) for kind in PushType if kind.startswith(incomplete)]
 
 
+class ChannelId(Plain):
+    """A broadcast channel's id; those that were made or shown here are offered."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The ids that begin so, the newest first."""
+        del param
+        from pushkit_cli.engine.channel_records import recall
+
+        ids, _ = recall(ctx.obj.setting(), lambda kept: kept.ids())
+        return [CompletionItem(one) for one in ids or () if one.startswith(incomplete)]
+
+
+CHANNEL_ID = ChannelId()
 DURATION = Duration()
 SOME_TIME = Duration(least_s=0.001)
 EXPIRATION = Expiration()

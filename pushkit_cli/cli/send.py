@@ -9,7 +9,15 @@ from pushkit_cli.apns.push import PushType
 from pushkit_cli.cli import replies
 from pushkit_cli.cli.activity_options import activity_options
 from pushkit_cli.cli.bulk_options import bulk_options, take_words
-from pushkit_cli.cli.options import ENVIRONMENTS, EXPIRATION, HEADER, PLAIN, TYPE_NAME, json_option
+from pushkit_cli.cli.options import (
+    CHANNEL_ID,
+    ENVIRONMENTS,
+    EXPIRATION,
+    HEADER,
+    PLAIN,
+    TYPE_NAME,
+    json_option,
+)
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.way import way_options
 from pushkit_cli.errors import ExitCode, UsageError
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--channel",
-    type=PLAIN,
+    type=CHANNEL_ID,
     metavar="ID",
     help="Broadcast to whoever subscribed to a channel: pushkit channel create prints its id.",
 )

@@ -139,7 +139,7 @@ def carry_out(ready: Plan, setting: Setting) -> Done:
     try:
         answer, attempts = _ask(ready)
     except UnknownOutcomeError as error:
-        raise UnknownOutcomeError(error.message, hint=_unheard(ready)) from error
+        raise UnknownOutcomeError(error.message, hint=unheard(ready)) from error
     ended = host.now()
     found, warnings = _afterwards(ready, answer, setting, int(ended * 1000))
     reply = answer.reply
@@ -234,7 +234,7 @@ def _hint(ready: Plan, reply: Reply) -> str | None:
     return channel_rules.hint(reply.reason, ready.request, known)
 
 
-def _unheard(ready: Plan) -> str:
+def unheard(ready: Plan) -> str:
     """What to do where a request left and nobody knows what became of it."""
     there = f"--app {ready.bundle_id} --env {ready.where.target}"
     if ready.operation is Operation.CREATE:

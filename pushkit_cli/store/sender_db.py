@@ -154,6 +154,11 @@ class Channels:
         )
         return {str(row[0]): _channel(row) for row in rows}
 
+    def ids(self) -> list[str]:
+        """The id of every one, the newest first."""
+        rows = self._database.run("SELECT id FROM channels ORDER BY at_ms DESC")
+        return [str(row[0]) for row in rows]
+
     def put(self, record: ChannelRecord) -> None:
         """Write what is known of one."""
         with self._database.transaction():
