@@ -67,7 +67,7 @@ def prepare(order: BulkOrder, source: Input, setting: Setting) -> Prepared:
     run = as_uuid(host.new_id())
     checked = measured = None
     if source.can_be_read_again:
-        checked, measured = _lint(Shots(plan, run), source)
+        checked, measured = _lint(Shots(plan, run), source, all_matter=order.unique)
     return Prepared(
         plan=plan, source=source, header=_header(plan, run, checked, measured), checked=checked
     )
@@ -92,17 +92,20 @@ def _check(order: BulkOrder, source: Input) -> None:
         )
 
 
-def _lint(shots: Shots, source: Input) -> tuple[Checked, Measured]:
+def _lint(shots: Shots, source: Input, *, all_matter: bool) -> tuple[Checked, Measured]:
     began = host.now()
     found, last = Checked(), 0
 
-    def numbered() -> Iterator[tuple[int, bytes]]:
+    def to_look_at() -> Iterator[tuple[int, bytes]]:
         nonlocal last
         for number, raw in source.lines():
             last = number
-            yield number, raw
+            if all_matter or not shots.is_like_another(raw):
+                yield number, raw
+            else:
+                found.targets += 1
 
-    for one in shots.all(numbered()):
+    for one in shots.all(to_look_at()):
         found.targets += 1
         if isinstance(one, Misfit):
             found.add(one)
