@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Entry] = {
     "demo": Entry(group="help", help="See a call, a complication, a file and a refusal in one go."),
     "explain": Entry(group="help", help="Say what a reason, type, header, event or switch means."),
     "template": Entry(group="help", help="Print a body to start from."),
+    "snippet": Entry(group="help", help="Print a program that sends a push, in eight languages."),
     "token": Entry(group="help", help="Print a provider token."),
     "config": Entry(group="help", help="Show what is configured, and where it comes from."),
     "completion": Entry(group="help", help="Print the completion script of a shell."),

@@ -3,9 +3,9 @@
 # Silent where all is there. In CI (CI=true, root, apt-get) what is missing is installed; what
 # cannot be is only named: its tests are skipped and say so. Never fails.
 
-# command:Debian's package
+# command:Debian's packages
 peers="curl:curl node:nodejs npm:npm nghttpd:nghttp2-server go:golang-go javac:default-jdk-headless
-    mvn:maven chromium:chromium"
+    mvn:maven chromium:chromium php:php-cli,php-curl ruby:ruby,ruby-http-2"
 
 missing() {
     for peer in $peers; do
@@ -24,7 +24,8 @@ wanted=$(missing)
 if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     apt update
     for package in $wanted; do # one by one: what one lacks does not stop the others
-        apt install -y --no-install-recommends "$package"
+        # shellcheck disable=SC2046
+        apt install -y --no-install-recommends $(echo "$package" | tr ',' ' ')
     done
     wanted=$(missing)
 fi
