@@ -35,6 +35,10 @@ _OVERWRITTEN = "Discarded - Overwritten"
 _AFTER_DELIVERY = frozenset({"app-terminated"})
 """A push that was delivered before, and counted then."""
 
+_HEARD = frozenset({Happening.DELIVERED, Happening.SUBSCRIBED, Happening.UNSUBSCRIBED})
+_FEW = 1_000
+"""Of more subscriptions the devices are counted with a broadcast alone: it takes a look at each."""
+
 _Key = tuple[str, str, str]
 
 
@@ -43,21 +47,38 @@ class Tallies:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self.forget()
 
-    def counted(self, effects: Iterable[Effect], now: float) -> Iterator[Put]:
-        """What a turn adds to the counts of its day."""
-        told = [one.event for one in effects if isinstance(one, Emit)]
-        day = day_of(now)
-        fresh = {one.id for one in told if isinstance(one, PushEvent) and one.event == PUSH}
-        counts: Counter[_Key] = Counter()
-        for one in told:
+    def forget(self) -> None:
+        """Settle nothing of what was noted: it is undone."""
+        self._counts: Counter[_Key] = Counter()
+        self._heard: Counter[tuple[str, str]] = Counter()
+
+    def note(self, effects: Iterable[Effect]) -> None:
+        """Take in what a step made; it counts once it is settled."""
+        fresh: str | None = None
+        for effect in effects:
+            if not isinstance(effect, Emit):
+                continue
+            one = effect.event
             if isinstance(one, PushEvent):
-                counts.update(_received(one))
-            elif isinstance(one, DeviceEvent) and one.channel is None:
-                counts.update(_became(one, is_late=one.push_id not in fresh))
+                fresh = one.id if one.event == PUSH else fresh
+                if one.channel is None:
+                    self._count(_received(one))
+                elif one.event == PUSH and one.status == 200:
+                    self._heard[one.channel, PUSH] += 1
+            elif isinstance(one, DeviceEvent):
+                if one.channel is None:
+                    self._count(_became(one, is_late=one.push_id != fresh))
+                elif one.event in _HEARD:
+                    self._heard[one.channel, one.event] += 1
+
+    def settle(self, now: float) -> Iterator[Put]:
+        """Add all that was noted to the counts of a day, each of them once."""
+        counts, heard, day = self._counts, self._heard, day_of(now)
+        self.forget()
         for (app, kind, status), number in counts.items():
             yield self._add(Tally(app=app, day=day, kind=kind, status=status, count=number))
-        heard = Counter(pair for one in told for pair in _heard(one))
         for channel in dict.fromkeys(channel for channel, _ in heard):
             yield from self._audience(channel, day, heard)
 
@@ -69,6 +90,10 @@ class Tallies:
             if record.day < oldest:
                 yield self._state.drop(record)
 
+    def _count(self, keys: list[_Key]) -> None:
+        for key in keys:
+            self._counts[key] += 1
+
     def _add(self, more: Tally) -> Put:
         known = self._state.records.get(more.key)
         before = known.count if isinstance(known, Tally) else 0
@@ -78,14 +103,14 @@ class Tallies:
         channel = self._state.records.get(f"channel/{channel_id}")
         if not isinstance(channel, Channel):
             return
-        here = self._state.channels.subscribers(channel_id)
-        every = [
-            self._state.channels.subscribers(one)
-            for one in self._state.channels.of_app(channel.bundle_id, channel.environment)
-        ]
-        for name, devices, subscriptions in (
-            (channel_id, set(here), len(here)),
-            ("", set().union(*every), sum(map(len, every))),
+        subscribers = self._state.channels.subscribers
+        every = self._state.channels.of_app(channel.bundle_id, channel.environment)
+        reached = sum(len(subscribers(one)) for one in every)
+        is_counted = more[channel_id, PUSH] or reached <= _FEW
+        devices = set().union(*map(subscribers, every)) if is_counted else ()
+        for name, subscriptions, unique in (
+            (channel_id, len(subscribers(channel_id)), len(subscribers(channel_id))),
+            ("", reached, len(devices)),
         ):
             fresh = Audience(app=channel.bundle_id, day=day, channel_id=name)
             known = self._state.records.get(fresh.key)
@@ -96,7 +121,7 @@ class Tallies:
                     published=before.published + more[channel_id, PUSH],
                     delivered=before.delivered + more[channel_id, Happening.DELIVERED],
                     subscriptions=max(before.subscriptions, subscriptions),
-                    subscribers=max(before.subscribers, len(devices)),
+                    subscribers=max(before.subscribers, unique),
                 )
             )
 
@@ -108,26 +133,13 @@ def day_of(now: float) -> str:
 
 def _received(seen: PushEvent) -> list[_Key]:
     """A push that was accepted, or answered that its token has ended: which counts, and is ours."""
-    if seen.event != PUSH or seen.app is None or seen.channel is not None:
+    if seen.event != PUSH or seen.app is None:
         return []
     kind = seen.type or "alert"
     if seen.status == 200:
         return [(seen.app, kind, RECEIVED)]
     if seen.status == 410:
         return [(seen.app, kind, RECEIVED), (seen.app, kind, _DISCARDED["unregistered"])]
-    return []
-
-
-_HEARD = (Happening.DELIVERED, Happening.SUBSCRIBED, Happening.UNSUBSCRIBED)
-
-
-def _heard(said: object) -> list[tuple[str, str]]:
-    """What concerns a channel: which, and what it was."""
-    match said:
-        case PushEvent(event="push", status=200, channel=str(channel)):
-            return [(channel, PUSH)]
-        case DeviceEvent(channel=str(channel), event=event) if event in _HEARD:
-            return [(channel, event)]
     return []
 
 

@@ -108,7 +108,12 @@ class World:
         effects = self._outcome(event, now, new_id)
         if isinstance(event, Started):
             effects = (*effects, *self._tallies.old(now), *self._exports.old(now))
-        return (*effects, *self._tallies.counted(effects, now))
+        self._tallies.note(effects)
+        return effects
+
+    def settle(self, now: float) -> tuple[Effect, ...]:
+        """What the counts of metrics have become, once after all steps of a turn."""
+        return tuple(self._tallies.settle(now))
 
     def _outcome(self, event: Input, now: float, new_id: NewId) -> tuple[Effect, ...]:
         match event:
@@ -146,6 +151,7 @@ class World:
     def undo(self, records: dict[str, Record]) -> None:
         """Be again what the world was: orders that came together failed together."""
         self.state.restore(records)
+        self._tallies.forget()
         self._apps.reload()
         self._courier.reload()
 

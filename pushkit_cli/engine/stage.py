@@ -148,7 +148,8 @@ class Stage:
         self._carry_out(self._step(inputs, at), at)
 
     def _step(self, inputs: Iterable[Input], at: float) -> list[Effect]:
-        return [effect for event in inputs for effect in self.world.step(event, at, host.new_id)]
+        steps = [effect for event in inputs for effect in self.world.step(event, at, host.new_id)]
+        return [*steps, *self.world.settle(at)]
 
     def _carry_out(self, effects: list[Effect], at: float) -> None:
         happened = self._number(effects, int(at * 1000))

@@ -231,6 +231,9 @@ def test_what_a_push_becomes_later(told: DeviceEvent, status: str | None) -> Non
 
 def counted(told: Iterable[DeviceEvent]) -> dict[str, int]:
     state = State()
+    tallies = Tallies(state)
     for _ in range(2):
-        list(Tallies(state).counted([Emit(event=one) for one in told], NOW))
+        tallies.note([Emit(event=one) for one in told])
+        list(tallies.settle(NOW))
+    assert list(tallies.settle(NOW)) == []
     return {one.status: one.count // 2 for one in state.all_of(Tally)}

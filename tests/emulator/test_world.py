@@ -120,7 +120,7 @@ def test_a_token_that_a_test_already_holds_takes_the_place_of_ours(stage: Stage)
 def test_an_accepted_voip_push_answers_then_delivers_then_calls_the_app(stage: Stage) -> None:
     effects = stage.send()
     kinds = [type(effect) for effect in effects]
-    assert kinds == [Perform, Perform, Emit, Emit, Emit, Put, Put, CallApp, Put, Put]
+    assert kinds == [Perform, Perform, Emit, Emit, Emit, Put, Put, CallApp]
     assert acts(effects)[1:] == [Settings(max_streams=1000)]
     assert answer(effects).status == 200
     assert answer(effects).body == b""
