@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pushkit_cli.engine.last_will import group_killed
 from pushkit_cli.errors import ExitCode
 
 _LOOK_S = 0.01
@@ -68,7 +69,8 @@ class Job:
         loop.add_signal_handler(signal.SIGCHLD, look)
         look()  # it may have ended before
         try:
-            yield
+            with group_killed(self._group):
+                yield
         finally:
             loop.remove_signal_handler(signal.SIGCHLD)
             if self._has_terminal:

@@ -23,6 +23,7 @@ from pushkit_cli.engine import announce, doors, host, local, ready, under_test
 from pushkit_cli.engine.clock import ManualClock, SystemClock
 from pushkit_cli.engine.control import controlled
 from pushkit_cli.engine.furnishing import DeviceSpec, TokenSpec, furniture
+from pushkit_cli.engine.last_will import folder_removed
 from pushkit_cli.engine.objects import stamp
 from pushkit_cli.engine.stage import Listener as Tell
 from pushkit_cli.engine.stage import Stage
@@ -205,7 +206,9 @@ def running(options: Options, tell: Tell, *, beside: Beside | None = None) -> It
 def _home(options: Options, stack: ExitStack) -> Home:
     if options.home is not None:
         return Home(options.home.absolute())
-    return Home(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pushkit-"))))
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pushkit-")))
+    stack.enter_context(folder_removed(folder))
+    return Home(folder)
 
 
 def _world(options: Options, home: Home, database: EmulatorDb) -> World:

@@ -20,9 +20,11 @@ from pushkit_cli.emulator.clients import Clients
 from pushkit_cli.emulator.terms import read_terms
 from pushkit_cli.emulator.verdict import Ending, Judge
 from pushkit_cli.engine.judging import Trial
+from pushkit_cli.engine.waiting import wait_for
 from tests.cli.errands import failed, here, spoken
 from tests.commands import PATIENCE_S, PUSHKIT, objects, pushkit
 from tests.emulator.test_verdict import happened, push
+from tests.engine.apps import has_ended
 from tests.hostile import HOSTILE
 from tests.pty_run import run_in_pty, stray_controls
 
@@ -332,6 +334,23 @@ def test_a_signal_to_us_ends_the_command_as_well(number: int, code: int) -> None
     assert (process.returncode, b"was interrupted" in err) == (code, True)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_of_a_listener_that_is_killed_neither_command_nor_home_is_left() -> None:
+    script = 'sleep 600 & echo "$$ $! $PUSHKIT_HOME"; wait'
+    process = subprocess.Popen(
+        [PUSHKIT, "listen", "--", "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    one, other, place = process.stdout.readline().decode().split()
+    assert Path(place, "run").is_dir()
+    assert not has_ended(int(one), int(other), within=0)
+    process.kill()
+    process.communicate(timeout=PATIENCE_S)
+    assert has_ended(int(one), int(other))
+    assert wait_for(lambda: None if Path(place).exists() else True, timeout=PATIENCE_S)
 
 
 _ON_A_TERMINAL = """
