@@ -1,9 +1,12 @@
 """Bulk runs against real hosts, in this process: the words of one, and what came of it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pushkit_cli.apns.message import Request, Response, accept, refuse
+from pushkit_cli.apns.reasons import REASONS
 from tests.cli.errands import Done, here
 from tests.cli.hosts import RawHost
 from tests.commands import objects
@@ -77,3 +80,19 @@ def by_outcome(file: Path) -> dict[str, set[int]]:
     for line, one in replies(file).items():
         found.setdefault(one["outcome"], set()).add(line)
     return found
+
+
+def yes(request: Request) -> Response:
+    """Accepted."""
+    return accept(apns_id=request.field(b"apns-id") or "", unique_id=None)
+
+
+def no(request: Request, word: str, timestamp_ms: int | None = None) -> Response:
+    """Refused."""
+    reason = REASONS[word]
+    return refuse(reason, apns_id=request.field(b"apns-id") or "", timestamp_ms=timestamp_ms)
+
+
+def asked_for(host: RawHost) -> Counter[str]:
+    """How often each token was asked for."""
+    return Counter(request.token for request in host.asked)

@@ -83,6 +83,7 @@ def conduct(
         lists.discard()
         raise
     tally = past.tally
+    tally.repeats = 0 if prepared.checked is None else prepared.checked.repeats
     began = host.now()
     book = Book(
         records,

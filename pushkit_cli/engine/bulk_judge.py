@@ -13,6 +13,8 @@ from types import MappingProxyType
 from pushkit_cli.apns.message import Outcome, Reply
 from pushkit_cli.apns.reasons import Retry, retry_class
 
+CHANGED_TOO_OFTEN = "TooManyProviderTokenUpdates"
+"""Of a connection: another one may be used again (Apple), and no other provider token helps."""
 WINDOW = 1_000
 """Answers over which a share of refusals is taken."""
 STOP_AT: Mapping[str, float] = MappingProxyType(
@@ -46,10 +48,18 @@ def step(reply: Reply, *, tries: int, retries: int, has_token: bool) -> Step:
     wanted = retry_class(status, reply.reason)
     if wanted not in (Retry.NOW, Retry.LATER) or tries > retries:
         return Step.FINAL
-    if wanted is Retry.NOW:
-        return Step.NOW
-    alone = status == 429 and reply.reason != "TooManyProviderTokenUpdates"
-    return Step.LATER if alone else Step.PAUSE
+    if is_for_all(reply):
+        return Step.PAUSE
+    return Step.NOW if wanted is Retry.NOW and tries == 1 else Step.LATER
+
+
+def is_for_all(reply: Reply) -> bool:
+    """Whether a refusal is about the service or the sender, and not about this one token."""
+    if reply.reason == CHANGED_TOO_OFTEN:
+        return True
+    return (reply.status or 0) >= 500 and retry_class(
+        reply.status or 0, reply.reason
+    ) is Retry.LATER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

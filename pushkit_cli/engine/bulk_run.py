@@ -15,7 +15,7 @@ from pushkit_cli.apns.reasons import Retry, retry_class
 from pushkit_cli.engine import host
 from pushkit_cli.engine.bulk_book import Book
 from pushkit_cli.engine.bulk_feed import Feed
-from pushkit_cli.engine.bulk_judge import Step, TooMany, Window, step
+from pushkit_cli.engine.bulk_judge import CHANGED_TOO_OFTEN, Step, TooMany, Window, is_for_all, step
 from pushkit_cli.engine.bulk_order import BulkPlan
 from pushkit_cli.engine.bulk_pace import Pace
 from pushkit_cli.engine.bulk_stock import Flight, Halt, Stock, unsent
@@ -191,7 +191,6 @@ class BulkRun:
         now = self._loop.time()
         self._heard, self._failures, self._progress_at = True, 0, now
         self._tally.times.add(flight.elapsed_ms or 0.0)
-        status = reply.status or 0
         if reply.outcome is Outcome.ACCEPTED:
             self._cure, self._pauses = None, 0
         has_token = self._token is not None
@@ -208,19 +207,18 @@ class BulkRun:
                 self._renew(flight, reply)
             case Step.FINAL:
                 self._final(flight, reply)
-        if status < 500 and now >= self._pace.paused_until:
+        if not is_for_all(reply) and now >= self._pace.paused_until:
             self._probing = False
 
     def _final(self, flight: Flight, reply: Reply) -> None:
         self._stock.end(flight, reply)
-        status = reply.status or 0
         too_many = self._window.heard(reply.reason)
-        if status == 403 and self._token is None:
+        if reply.status == 403 and self._token is None:
             too_many = _a_403(reply)
         if too_many is not None:
             self.stop(Halt(too_many=too_many))
-        elif status >= 500 and self._probing:  # tried, waited, tried: it is not this one push
-            said = f"APNs answers {status} {reply.reason or ''}".rstrip()
+        elif is_for_all(reply) and self._probing:  # tried, waited, tried: it is not this push
+            said = f"APNs answers {reply.status} {reply.reason or ''}".rstrip()
             self.stop(Halt(error=NotSentError(said, hint="go on later with --resume")))
 
     def _pause(self, reply: Reply, now: float) -> None:
@@ -235,6 +233,8 @@ class BulkRun:
             wait = _APPLES_PAUSE_S
         self._pace.pause(wait, now)
         self._probing = True
+        if reply.reason == CHANGED_TOO_OFTEN:
+            self._reconnect()
 
     def _renew(self, flight: Flight, reply: Reply) -> None:
         """Another provider token, once: where that one is refused as well, the run stops."""
@@ -262,6 +262,10 @@ class BulkRun:
             return
         self._token = found
         self._signed += 1
+        self._reconnect()
+
+    def _reconnect(self) -> None:
+        """Other connections, from the next turn on; nothing leaves before."""
         self._renewing = True
 
         def renewed() -> None:

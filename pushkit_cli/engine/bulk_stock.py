@@ -183,7 +183,8 @@ class Stock:
                 self._next = found
 
     def _held(self, found: Misfit) -> None:
-        self._tally.repeats += found.is_repeat
+        if self._tally.targets is None:  # else they were counted when the file was checked
+            self._tally.repeats += found.is_repeat
         self._book.passes(found.number)
         self._note(held(found))
         if not (self._skip_held or found.is_repeat):

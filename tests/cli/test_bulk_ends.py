@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pushkit_cli.apns.message import Request, Response, accept
+from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.store import files
 from tests.bulk import (
     APP,
@@ -24,6 +24,7 @@ from tests.bulk import (
     summary,
     tokens,
     write,
+    yes,
 )
 from tests.cli.errands import Done, failed
 from tests.cli.hosts import RawHost, answers, raw_host
@@ -32,10 +33,6 @@ from tests.engine.scene import no_file_beyond
 from tests.pty_run import run_in_pty, stray_controls
 
 IN_FLIGHT = 5
-
-
-def yes(request: Request) -> Response:
-    return accept(apns_id=request.field(b"apns-id") or "", unique_id=None)
 
 
 @contextmanager

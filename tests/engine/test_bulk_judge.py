@@ -35,6 +35,8 @@ def after(reply: Reply, *, tries: int = 1, has_token: bool = True) -> Step:
 def test_each_reason_has_one_consequence(word: str) -> None:
     wanted = Step.RENEW if REASONS[word].status == 403 else STEPS.get(word, Step.FINAL)
     assert after(refused(word)) is wanted
+    later = Step.LATER if wanted is Step.NOW else wanted
+    assert after(refused(word), tries=2) is later
     assert after(refused(word), tries=3) is (wanted if wanted is Step.RENEW else Step.FINAL)
 
 

@@ -10,11 +10,22 @@ from pathlib import Path
 import pytest
 
 from pushkit_cli.apns.acts import Act, GoAway, Reset, Respond
-from pushkit_cli.apns.message import Request, Response, accept, refuse
-from pushkit_cli.apns.reasons import REASONS
+from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.engine import bulk_run
 from pushkit_cli.wire.server import ServerConnection
-from tests.bulk import APP, by_outcome, counts, replies, results_of, send_to, summary, tokens, write
+from tests.bulk import (
+    asked_for,
+    by_outcome,
+    counts,
+    no,
+    replies,
+    results_of,
+    send_to,
+    summary,
+    tokens,
+    write,
+    yes,
+)
 from tests.cli import hosts
 from tests.cli.errands import failed, spoken
 from tests.cli.hosts import Behaviour, RawHost, answers, raw_host
@@ -28,15 +39,6 @@ Answer = Callable[[Request], Response | None]
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that only keep others from being served are short here."""
     monkeypatch.setattr(bulk_run, "FIRST_PAUSE_S", 0.02)
-
-
-def yes(request: Request) -> Response:
-    return accept(apns_id=request.field(b"apns-id") or "", unique_id=None)
-
-
-def no(request: Request, word: str, timestamp_ms: int | None = None) -> Response:
-    reason = REASONS[word]
-    return refuse(reason, apns_id=request.field(b"apns-id") or "", timestamp_ms=timestamp_ms)
 
 
 def acting(act: Callable[[int, int, Request], list[Act]], *, streams: int = 1000) -> Behaviour:
@@ -61,11 +63,6 @@ def acting(act: Callable[[int, int, Request], list[Act]], *, streams: int = 1000
 
 def respond(stream: int, response: Response) -> Act:
     return Respond(stream=stream, response=response)
-
-
-def asked_for(host: RawHost) -> Counter[str]:
-    """How often each token was asked for."""
-    return Counter(request.token for request in host.asked)
 
 
 def token_lines(file: Path) -> list[dict[str, object]]:
@@ -159,6 +156,32 @@ def test_a_server_that_stays_down_ends_the_run(tmp_path: Path) -> None:
     assert "APNs answers 500 InternalServerError" in failed(done, 5)
     assert summary(done)["refused"] <= 8
     assert summary(done)["unsent"] >= 592
+
+
+def test_a_provider_token_that_changed_too_often_is_kept_on_another_connection(
+    tmp_path: Path,
+) -> None:
+    def answer(request: Request) -> Response:
+        bad = host.connections == 1 and len(host.asked) > 50
+        return no(request, "TooManyProviderTokenUpdates") if bad else yes(request)
+
+    file = write(tmp_path, tokens(150))
+    with raw_host(tmp_path, answers(answer)) as host:
+        done = send_to(host, file, "--in-flight", "10")
+    assert counts(done) == {"accepted": 150}, spoken(done)
+    assert len({bearer(request) for request in host.asked}) == 1
+    assert host.connections == 2
+
+
+def test_a_provider_token_that_stays_changed_too_often_ends_the_run(tmp_path: Path) -> None:
+    file = write(tmp_path, tokens(150))
+    with raw_host(
+        tmp_path, answers(lambda request: no(request, "TooManyProviderTokenUpdates"))
+    ) as host:
+        done = send_to(host, file)
+    assert "APNs answers 429 TooManyProviderTokenUpdates" in failed(done, 5)
+    assert len(host.asked) <= 5
+    assert len({bearer(request) for request in host.asked}) == 1
 
 
 # Provider tokens
@@ -327,69 +350,3 @@ def test_an_answer_after_the_deadline_is_still_heard(tmp_path: Path) -> None:
         done = send_to(host, file, "--deadline", "50ms", "--in-flight", "1")
     assert counts(done).get("accepted", 0) == len(host.asked) <= 1
     assert done.returncode == 5
-
-
-# Lines
-
-
-def test_repeats_are_held_and_no_mistake(tmp_path: Path) -> None:
-    lines = [f'{{"token":"{token}","payload":{{"a":1}}}}' for token in (*tokens(3), *tokens(2))]
-    file = write(tmp_path, lines)
-    with raw_host(tmp_path, answers(yes)) as host:
-        done = send_to(host, file, "--unique")
-    assert (done.returncode, counts(done)) == (0, {"accepted": 3, "held": 2})
-
-
-def test_another_input_or_other_options_are_another_run(tmp_path: Path) -> None:
-    file = write(tmp_path, tokens(3))
-    with raw_host(tmp_path, answers(yes)) as host:
-        assert send_to(host, file).returncode == 0
-        assert "its priority differs" in failed(
-            send_to(host, file, "--resume", "--priority", "5"), 2
-        )
-        write(tmp_path, tokens(4))
-        assert "its input differs" in failed(send_to(host, file, "--resume"), 2)
-    assert len(host.asked) == 3
-
-
-def hostile(token: str) -> list[str]:
-    """Thirty lines that somebody else wrote, none of which may leave."""
-    texts = ["../../../4/broadcasts/apps/x", f"{token}/../x", f"{token}?a=b", f"{token}\\r\\nx: y",
-        f"{token}\x00", "%2e%2e", token[:-1] + "!", "", "[]", "{", '"', "true",
-        '{"token":1}', "{}", '{"token":"x","to":"y"}', '{"tokens":"x"}', "[" * 60_000]  # fmt: skip
-    headers: list[object] = [{":path": "/x"}, {"authorization": "bearer x"}, {"host": "x"},
-        {"Connection": "close"}, {"transfer-encoding": "chunked"}, {"a\r\nb": "c"},
-        {"apns-topic": "a\r\nauthorization: x"}, {"apns-priority": "10\n"},
-        {"apns-id": "1\r\n"}, {"a": None}, "x"]  # fmt: skip
-    others: list[dict[str, object]] = [
-        {"topic": "a\r\nb"},
-        {"payload": "x"},
-        {"vars": []},
-        {"payload": {"a": "{{nobody}}"}},
-    ]
-    lines = [json.dumps({"token": token, "headers": one}) for one in headers]
-    return [*(one for one in texts if one), *lines,
-        *(json.dumps({"token": token} | one) for one in others)][:30]  # fmt: skip
-
-
-def test_thirty_hostile_lines_among_a_thousand_hold_themselves_and_no_other(
-    tmp_path: Path,
-) -> None:
-    good, bad = tokens(970), hostile(f"{5:064x}")
-    assert len(bad) == 30
-    lines = list(good)
-    for number, line in enumerate(bad):
-        lines.insert(number * 33, line)
-    quotes = json.dumps({"token": good[0], "vars": {"n": '"},"x":{"'}, "payload": {"n": "{{n}}"}})
-    lines[lines.index(good[0])] = quotes
-    file = write(tmp_path, lines)
-    with raw_host(tmp_path, answers(yes)) as host:
-        done = send_to(host, file, "--on-lint", "skip")
-    assert (done.returncode, counts(done)) == (3, {"accepted": 970, "held": 30})
-    assert asked_for(host) == Counter(good)
-    first = next(request for request in host.asked if request.token == good[0])
-    assert json.loads(first.body) == {"n": '"},"x":{"'}
-    names = {name.decode() for request in host.asked for name, _ in request.headers}
-    assert names == {":method", ":scheme", ":authority", ":path", "authorization", "apns-topic",
-        "apns-push-type", "apns-priority", "apns-expiration", "apns-id"}  # fmt: skip
-    assert {request.field(b"apns-topic") for request in host.asked} == {f"{APP}.voip"}
