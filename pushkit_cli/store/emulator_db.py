@@ -15,8 +15,11 @@ from pushkit_cli.store.files import Home
 NAME = "emulator.db"
 JOURNAL_PUSHES = 100_000
 """The journal forgets the oldest pushes beyond this many."""
+JOURNAL_ENTRIES = 2_000_000
+"""And the oldest of everything beyond this many: one broadcast has ten thousand and more."""
 JOURNAL_DAYS = 7
-_PRUNE_EVERY = 1_000
+_PRUNE_EVERY = 3_000
+"""Entries; a push has three at least that is taken to its device."""
 _CLEARED_AT_ONCE = 4_000
 
 _MIGRATIONS = (
@@ -94,9 +97,9 @@ class EmulatorDb:
                 self._put(key, value)
             journal = [(e.seq, e.at_ms, e.is_push, e.value, e.push_id) for e in entries]
             self._database.run_many("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", journal)
-            self._since_prune += sum(1 for row in journal if row[2])
+            self._since_prune += len(journal)
             if journal and self._since_prune >= _PRUNE_EVERY:
-                self._prune(journal[-1][1])
+                self._prune(journal[-1][1], journal[-1][0])
 
     def after(self, seq: int, *, limit: int, pushes_alone: bool = False) -> list[tuple[int, str]]:
         """At most `limit` entries with a higher number, oldest first: each number, and the event.
@@ -179,8 +182,9 @@ class EmulatorDb:
             (key, self._place, json.dumps(value, separators=(",", ":"))),
         )
 
-    def _prune(self, now_ms: int) -> None:
+    def _prune(self, now_ms: int, last: int) -> None:
         self._since_prune = 0
+        self._database.run("DELETE FROM journal WHERE seq <= ?", (last - JOURNAL_ENTRIES,))
         oldest = now_ms - JOURNAL_DAYS * 86_400_000
         # In the order of time: the search ends at the first entry that stays.
         self._database.run(

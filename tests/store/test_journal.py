@@ -40,6 +40,7 @@ def push(seq: int, *, days_ago: float = 0) -> Entry:
 
 def test_the_limits_are_those_the_house_promises() -> None:
     assert (emulator_db.JOURNAL_PUSHES, JOURNAL_DAYS) == (100_000, 7)
+    assert emulator_db.JOURNAL_ENTRIES == 2_000_000
 
 
 def test_the_oldest_pushes_are_forgotten_beyond_a_number(kept: Home, small: None) -> None:
@@ -74,6 +75,20 @@ def test_many_pushes_in_one_turn_are_kept_up_to_the_number(kept: Home, small: No
     database.commit([], [push(seq) for seq in range(1, 101)])
     assert [seq for seq, _ in told(kept)] == [96, 97, 98, 99, 100]
     assert database.last_seq == 100
+    database.close()
+
+
+def test_one_push_that_made_much_happen_does_not_fill_the_disk(
+    kept: Home, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator_db, "JOURNAL_ENTRIES", 20)
+    database = EmulatorDb(kept)
+    database.commit([], [push(1)])
+    for seq in range(2, 101):
+        database.commit([], [entry(seq, at_ms=NOW, is_push=False)])
+        seqs = [number for number, _ in told(kept)]
+        assert seqs == list(range(seqs[0], seq + 1))
+        assert min(seq, 20) <= len(seqs) <= 20 + 2
     database.close()
 
 
