@@ -45,6 +45,8 @@ Order = (
     | Unsubscribe
 )
 
+UNANNOUNCED = (SetCondition, EndCall, Kill, Reset, Subscribe, Unsubscribe)
+"""Orders that change nothing of what a listener says of itself: no app, device or token."""
 MAX_ORDERS = 200
 """In one change."""
 

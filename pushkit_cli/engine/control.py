@@ -112,8 +112,9 @@ class Control:
         given = said["orders"]
         if not isinstance(given, list) or len(given) > orders.MAX_ORDERS:
             raise ValueError("orders are a list, and not a long one")
-        is_changed = self._stage.change([orders.from_data(one) for one in given])
-        if is_changed:
+        read = [orders.from_data(one) for one in given]
+        is_changed = self._stage.change(read)
+        if is_changed and not all(isinstance(one, orders.UNANNOUNCED) for one in read):
             self._changed()
         return _json({"changed": is_changed})
 

@@ -13,8 +13,11 @@ from pushkit_cli.apns.channels import Answer, Broadcast, read_answer
 from pushkit_cli.apns.facts import Storage
 from pushkit_cli.apns.message import Request, to_request
 from pushkit_cli.apns.push import Push, PushType
-from pushkit_cli.engine import doors
+from pushkit_cli.emulator.moves import SetCondition, Subscribe, Uninstall
+from pushkit_cli.engine import doors, emulated
 from pushkit_cli.engine.listener import Options, Running, running
+from pushkit_cli.engine.ready import RUN_FILE
+from pushkit_cli.engine.setting import Setting
 from pushkit_cli.engine.waiting import wait_for
 from pushkit_cli.errors import PortError
 from pushkit_cli.net.rest import ask
@@ -138,3 +141,17 @@ def test_a_start_push_subscribes_and_a_broadcast_arrives(listener: Running, told
     assert (delivered["push_id"], delivered["channel"]) == (broadcast["id"], channel)
     assert broadcast["apns_request_id"] == sent.reply.apns_request_id
     assert told.named("displayed")[-1]["detail"] == "Live Activity updated"
+
+
+def test_what_changes_nothing_that_is_announced_writes_no_file(
+    home: Path, listener: Running
+) -> None:
+    """With ten thousand devices it takes seconds to write."""
+    channel, file = made(listener), home / RUN_FILE
+    before = file.stat().st_ino
+    setting = Setting(home=home, variables={})
+    assert emulated.change(setting, [Subscribe(device="iphone", channel_id=channel)])
+    assert emulated.change(setting, [SetCondition(device="iphone", words=("offline",))])
+    assert file.stat().st_ino == before
+    assert emulated.change(setting, [Uninstall(device="iphone", bundle_id=APP)])
+    assert file.stat().st_ino != before

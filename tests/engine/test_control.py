@@ -16,7 +16,13 @@ import pytest
 
 from pushkit_cli.apns.facts import TokenState
 from pushkit_cli.apns.push import Environment, PushType
-from pushkit_cli.emulator.moves import EndToken, Install, Register, RotateToken, SetToken
+from pushkit_cli.emulator.moves import (
+    EndToken,
+    Install,
+    Register,
+    RotateToken,
+    SetToken,
+)
 from pushkit_cli.emulator.orders import MAX_ORDERS, to_data
 from pushkit_cli.emulator.selector import Filter
 from pushkit_cli.emulator.selector import to_data as filter_data
