@@ -268,8 +268,10 @@ def _about(channel: Channel, device: str, push_id: str | None) -> DeviceEvent:
 
 
 def _until(channel: Channel, expiration: int | None, now: float) -> float | None:
-    """Until when a channel keeps a message; without apns-expiration as long as it may (ours)."""
-    if channel.storage is Storage.NONE or expiration == 0:
-        return None
+    """Until when a channel keeps a message, `None`: not at all.
+
+    Without apns-expiration as long as it may (ours).
+    """
     longest = now + LONGEST_STORAGE_S
-    return longest if expiration is None else min(longest, float(expiration))
+    until = longest if expiration is None else min(longest, float(expiration))
+    return None if channel.storage is Storage.NONE or until <= now else until

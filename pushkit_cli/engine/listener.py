@@ -299,7 +299,6 @@ async def _serve_pushes(
     places = host.files_to_spare()
     server = Server(stage, context, max_streams=FIRST_STREAMS, max_connections=places)
     stage.attach(server, failed=done.set)
-    stage.go_on()
     try:
         with ExitStack() as stack:
             bound = doors.bind_all(_ports(options), options.host)
@@ -330,6 +329,7 @@ async def _serve_pushes(
 
             exposed = options.host is not None and not is_loopback(options.host)
             started(Running(ready=said, stop=stop, exposed=exposed))
+            stage.go_on()
             stage.feed(Tick())  # what fell due while nobody listened
             await (done.wait() if beside is None else beside(stage, said, done))
     finally:

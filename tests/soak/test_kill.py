@@ -37,10 +37,10 @@ def named(home: Path) -> Path:
 
 
 @contextmanager
-def started(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+def started(home: Path, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
     """`pushkit listen` on the same home as ever, ready; killed at the end of the block."""
     with subprocess.Popen(
-        [PUSHKIT, "listen", "--json", "--port", "0", "--ready-file", named(home)],
+        [PUSHKIT, "listen", "--json", "--port", "0", "--ready-file", named(home), *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
