@@ -15,6 +15,7 @@ FAULTS, SET_FAULTS, CLEAR_FAULTS = "/faults", "/faults/set", "/faults/clear"
 """What a listener can be asked; `engine.control` answers."""
 _PATIENCE_S = 20.0
 """For an answer that waits for nothing: a listener under full load takes its time."""
+_LEAST_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +25,17 @@ class Listener:
     ready: dict[str, Any]
     socket: Path
 
-    def ask(self, question: str, said: dict[str, Any], *, wait_s: float = 0.0) -> dict[str, Any]:
+    def ask(
+        self,
+        question: str,
+        said: dict[str, Any],
+        *,
+        wait_s: float = 0.0,
+        patience_s: float = _PATIENCE_S,
+    ) -> dict[str, Any]:
         """Ask one thing. Raises UsageError where it is refused, ListenerError without an answer."""
         body = json.dumps(said, separators=(",", ":")).encode("ascii")
-        answer = control.ask(self.socket, question, body, timeout=_PATIENCE_S + wait_s)
+        answer = control.ask(self.socket, question, body, timeout=patience_s + wait_s)
         try:
             value = json.loads(answer.body)
         except ValueError:
@@ -59,3 +67,15 @@ def listener_of(setting: Setting) -> Listener | None:
             "the listener that runs here takes no commands", hint="start it again: it is older"
         )
     return Listener(ready=ready, socket=Path(path))
+
+
+def answering(setting: Setting, *, within_s: float) -> dict[str, Any] | None:
+    """The ready object of a listener that answers in time; one that was stopped does not."""
+    listener = listener_of(setting)
+    if listener is None:
+        return None
+    try:
+        listener.ask(CLOCK, {}, patience_s=max(within_s, _LEAST_S))
+    except ListenerError:
+        return None
+    return listener.ready

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.errands import here
+from tests.cli.errands import failed, here
 from tests.commands import PATIENCE_S, PUSHKIT, listening, objects, pushkit
 
 _READY_KEYS = {
@@ -187,8 +187,13 @@ def test_ready_waits_and_env_points_at_the_listener(home: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_a_killed_listener_is_not_taken_for_a_running_one(home: Path) -> None:
+def test_a_stopped_or_killed_listener_is_not_taken_for_a_running_one(home: Path) -> None:
     with listening("--port", "0") as (process, _):
+        process.send_signal(signal.SIGSTOP)
+        said = failed(here("ready", "--timeout", "200ms"), 124)
+        assert f"(process {process.pid}) did not answer within 0.2 s" in said
+        process.send_signal(signal.SIGCONT)
+        assert here("ready").returncode == 0
         process.kill()
         process.wait()
     assert (home / "run" / "listen.json").exists()
