@@ -8,7 +8,7 @@ import click
 
 from pushkit_cli.apns.push import known_type
 from pushkit_cli.apns.words import seconds_in
-from pushkit_cli.cli.options import DURATION
+from pushkit_cli.cli.options import CLOCK, DURATION
 from pushkit_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,10 +112,11 @@ _OPTIONS = (
     ),
     click.option(
         "--clock",
-        type=click.Choice(["system", "manual"]),
+        type=CLOCK,
         default="system",
         show_default=True,
-        help="manual: the emulator's time stands still until `pushkit clock advance`.",
+        help="manual: the emulator's time stands still until `pushkit clock advance`; a TIME, as "
+        "2026-11-25T09:30:00Z: it does so from then on.",
     ),
 )
 

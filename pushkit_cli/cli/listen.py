@@ -112,9 +112,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--seed",
     type=int,
-    default=0,
-    show_default=True,
-    help="Tokens follow from it, and the chance of faults.",
+    help="Tokens follow from it (without it those of 0), the chance of faults, and ids, so that a "
+    "run can be played again.",
 )
 @switches
 @app_options
@@ -144,6 +143,7 @@ def command(terminal: Terminal, /, events: Path | None, **words: Any) -> int:
     with Teller(terminal, events, inside=command is not None) as teller:
 
         def started(listener: Running) -> None:
+            teller.now = listener.now
             teller.object(listener.ready)
             _warn(words, listener, terminal)
             if not terminal.as_json and command is None:
@@ -204,7 +204,8 @@ def _options(words: dict[str, Any], terminal: Terminal, *, inside: bool) -> "Opt
         app=app_under_test(words, terminal.variables),
         device_policy=device_policy(words),
         exports=export_terms(words),
-        is_clock_manual=words["clock"] == "manual",
+        is_clock_manual=words["clock"] != "system",
+        clock_at=words["clock"] if isinstance(words["clock"], float) else None,
         faults=given_faults(words),
     )
 

@@ -74,6 +74,32 @@ class Since(click.ParamType["inbox.Since"]):
         return Found(at=moment(text, param, ctx)) if seconds is None else Found(within_s=seconds)
 
 
+class ClockWord(click.ParamType["str | float"]):
+    """Which clock a listener has: the machine's, or one that stands still from a moment on."""
+
+    name = "system|manual|time"
+    _words = ("system", "manual")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | float:
+        """One of the words, or Unix seconds."""
+        if isinstance(value, float) or value in self._words:
+            return value if isinstance(value, float) else str(value)
+        try:
+            return moment(str(value), param, ctx)
+        except click.BadParameter:
+            known = "system, manual, or a time as 2026-11-25T09:30:00Z"
+            self.fail(f"{value} is no clock: write {known}", param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The words that begin so."""
+        del ctx, param
+        return [CompletionItem(word) for word in self._words if word.startswith(incomplete)]
+
+
 class Moment(click.ParamType[float]):
     """A moment in RFC 3339, or Unix milliseconds as APNs writes them."""
 
@@ -215,6 +241,7 @@ class ChannelId(Plain):
 
 
 CHANNEL_ID = ChannelId()
+CLOCK = ClockWord()
 DURATION = Duration()
 SOME_TIME = Duration(least_s=0.001)
 EXPIRATION = Expiration()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pushkit_cli.cli import stream
 from pushkit_cli.cli.render import Terminal, error_object, write_whole
 from pushkit_cli.cli.text import to_json
+from pushkit_cli.engine.host import now
 from pushkit_cli.engine.objects import closed, dropped
 from pushkit_cli.engine.telling import Gap, Line, Spool
 from pushkit_cli.errors import PushkitError, StoreError
@@ -37,6 +38,8 @@ class Teller:
         self._stack = ExitStack()
         self._seq = 0
         self._push_id: str | None = None
+        self.now = now
+        """The listener's time, once there is one."""
 
     def __enter__(self) -> Self:
         if self._record is not None:
@@ -82,7 +85,7 @@ class Teller:
 
     def closed(self) -> None:
         """Nothing happens any more; only a verdict may follow."""
-        self.object(closed(self._seq))
+        self.object(closed(self._seq, now=self.now()))
         if not self._inside:
             self.say("Stopped.")
 

@@ -47,10 +47,10 @@ class _Entry:
 
 
 class ManualClock:
-    """One that stands still until it is moved; it starts at the machine's time."""
+    """One that stands still until it is moved; it starts at a given time, else the machine's."""
 
-    def __init__(self) -> None:
-        self._now = host.now()
+    def __init__(self, at: float | None = None) -> None:
+        self._now = host.now() if at is None else at
         self._alarms: list[tuple[float, int, _Entry]] = []
         self._numbers = itertools.count()
 

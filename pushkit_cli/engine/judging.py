@@ -94,7 +94,8 @@ class Session:
     def object(self, seq: int) -> dict[str, Any]:
         """The verdict as an object of the contract."""
         assert self.verdict is not None
-        return stamp(self.verdict.to_json(), seq=seq, at_ms=int(host.now() * 1000))
+        at_ms = int(self._stage.clock.now() * 1000)
+        return stamp(self.verdict.to_json(), seq=seq, at_ms=at_ms)
 
     # Who sends is somebody else
 

@@ -19,7 +19,7 @@ from pushkit_cli.emulator.link import FIRST_STREAMS, goodbye
 from pushkit_cli.emulator.moves import Input, SetFaults, Started, Tick
 from pushkit_cli.emulator.state import App, State
 from pushkit_cli.emulator.world import World
-from pushkit_cli.engine import announce, doors, host, local, ready, under_test
+from pushkit_cli.engine import announce, doors, host, ids, local, ready, under_test
 from pushkit_cli.engine.clock import ManualClock, SystemClock
 from pushkit_cli.engine.control import controlled
 from pushkit_cli.engine.furnishing import DeviceSpec, TokenSpec, furniture
@@ -53,7 +53,9 @@ class Options:
     """What a listener is told. `home` `None`: a temporary one that is gone with it.
 
     `manage_port` `None`: Apple's, beside the usual `port`; else a free one. `host` `None`: this
-    machine's own addresses. `sans` are names its certificate holds besides.
+    machine's own addresses. `sans` are names its certificate holds besides. From `seed` follow
+    tokens (`None`: as from 0), the chance of faults, and ids, which otherwise nobody foresees.
+    `clock_at` (Unix seconds): where a manual clock starts, `None`: now.
     """
 
     home: Path | None
@@ -67,7 +69,7 @@ class Options:
     production_port: int = doors.PRODUCTION_PORT
     manage_port: int | None = None
     manage_production_port: int | None = None
-    seed: int = 0
+    seed: int | None = None
     host: str | None = None
     sans: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
@@ -77,6 +79,7 @@ class Options:
     device_policy: DevicePolicy = field(default_factory=DevicePolicy)
     exports: ExportTerms = field(default_factory=ExportTerms)
     is_clock_manual: bool = False
+    clock_at: float | None = None
     faults: tuple[Fault, ...] = ()
 
 
@@ -84,12 +87,13 @@ class Options:
 class Running:
     """A listener that accepts connections; `ready` is the object of the contract, kept current.
 
-    `exposed`: other machines can reach it.
+    `exposed`: other machines can reach it. `now` is the emulator's time, in Unix seconds.
     """
 
     ready: dict[str, Any]
     exposed: bool
     stop: Callable[[], None]
+    now: Callable[[], float]
 
 
 Beside = Callable[[Stage, dict[str, Any], asyncio.Event], Awaitable[None]]
@@ -146,7 +150,10 @@ def run(
             world,
             database,
             tell,
-            clock=ManualClock() if options.is_clock_manual else SystemClock(),
+            clock=ManualClock(options.clock_at) if options.is_clock_manual else SystemClock(),
+            new_id=host.new_id
+            if options.seed is None
+            else ids.seeded(options.seed, after=database.last_seq),
             app=under_test.factory(options.app, world.state, secret_file=secret_file, facts=said),
         )
         trust = local.ensure_trust(home, _names(options))
@@ -218,7 +225,7 @@ def _world(options: Options, home: Home, database: EmulatorDb) -> World:
             policy=options.policy,
             devices=options.device_policy,
             exports=options.exports,
-            seed=options.seed,
+            seed=options.seed or 0,
         )
     except (ValueError, TypeError) as error:
         raise StoreError(
@@ -328,7 +335,7 @@ async def _serve_pushes(
                     loop.call_soon_threadsafe(done.set)
 
             exposed = options.host is not None and not is_loopback(options.host)
-            started(Running(ready=said, stop=stop, exposed=exposed))
+            started(Running(ready=said, stop=stop, exposed=exposed, now=stage.clock.now))
             stage.go_on()
             stage.feed(Tick())  # what fell due while nobody listened
             await (done.wait() if beside is None else beside(stage, said, done))

@@ -56,6 +56,6 @@ def dropped(seq: int, count: int) -> dict[str, Any]:
     return stamp(body, seq=seq, at_ms=int(host.now() * 1000))
 
 
-def closed(seq: int) -> dict[str, Any]:
+def closed(seq: int, *, now: float) -> dict[str, Any]:
     """The last event of a listener: nothing follows but a verdict, where there is one."""
-    return stamp({"event": "closed"}, seq=seq, at_ms=int(host.now() * 1000))
+    return stamp({"event": "closed"}, seq=seq, at_ms=int(now * 1000))

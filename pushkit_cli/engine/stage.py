@@ -23,6 +23,7 @@ from pushkit_cli.emulator.moves import (
     Input,
     KillApp,
     Knocked,
+    NewId,
     Perform,
     Put,
     Requested,
@@ -61,10 +62,12 @@ class Stage:
         tell: Listener,
         *,
         clock: Clock | None = None,
+        new_id: NewId = host.new_id,
         app: Callable[[Feed, Clock], AppHost] | None = None,
     ) -> None:
         self.world = world
         self.clock = clock or SystemClock()
+        self._new_id = new_id
         self.app = GoodApp(self.feed) if app is None else app(self.feed, self.clock)
         self.failure: BaseException | None = None
         self.database = database
@@ -148,7 +151,8 @@ class Stage:
         self._carry_out(self._step(inputs, at), at)
 
     def _step(self, inputs: Iterable[Input], at: float) -> list[Effect]:
-        steps = [effect for event in inputs for effect in self.world.step(event, at, host.new_id)]
+        made = self._new_id
+        steps = [effect for event in inputs for effect in self.world.step(event, at, made)]
         return [*steps, *self.world.settle(at)]
 
     def _carry_out(self, effects: list[Effect], at: float) -> None:

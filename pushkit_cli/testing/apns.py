@@ -21,14 +21,14 @@ def serving(
     *,
     apps: Sequence[str] = (),
     devices: Sequence[str] = (),
-    seed: int = 0,
+    seed: int | None = None,
     clock: str = "system",
 ) -> "AbstractContextManager[Apns]":
     """A listener of this process on free ports and in a temporary home, until the block ends.
 
     `apps` are bundle ids, `devices` NAME or NAME:PLATFORM; unnamed they are what `pushkit listen`
-    has. Emulated tokens follow from `seed`. With `clock="manual"` time passes by `advance` alone.
-    Raises ValueError for what cannot be.
+    has. Emulated tokens, ids and the chance of faults follow from `seed`. With `clock="manual"`
+    time passes by `advance` alone. Raises ValueError for what cannot be.
     """
     if clock not in ("system", "manual"):
         raise ValueError(f"clock is {clock!r}; it may be 'system' or 'manual'")

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pushkit_cli.testing.apns import Apns
 
 _MARKER = (
-    "pushkit(apps=(), devices=(), seed=0, clock='system'): what the listener of the fixture "
-    "pushkit_apns is told: bundle ids, NAME[:PLATFORM], what tokens follow from, 'manual'"
+    "pushkit(apps=(), devices=(), seed=None, clock='system'): what the listener of the fixture "
+    "pushkit_apns is told: bundle ids, NAME[:PLATFORM], what tokens, ids and chance follow from, "
+    "'manual'"
 )
 
 

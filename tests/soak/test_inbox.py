@@ -52,7 +52,7 @@ def full(home: Path, told: Told) -> Iterator[Running]:
     try:
         assert pushkit("ready").returncode == 0
         said = json.loads((home / RUN_FILE).read_bytes())
-        yield Running(ready=said, stop=lambda: None, exposed=False)
+        yield Running(ready=said, stop=lambda: None, exposed=False, now=time.time)
     finally:
         listener.send_signal(signal.SIGINT)
         assert listener.wait(60) == 0
