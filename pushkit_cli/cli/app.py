@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "channel": Entry(group="broadcast", help="Make, show, list and delete broadcast channels."),
     "demo": Entry(group="help", help="See a call, a complication, a file and a refusal in one go."),
+    "doctor": Entry(group="help", help="Find what is wrong with a set-up, and what mends it."),
     "explain": Entry(group="help", help="Say what a reason, type, header, event or switch means."),
     "template": Entry(group="help", help="Print a body to start from."),
     "snippet": Entry(group="help", help="Print a program that sends a push, in eight languages."),

@@ -57,7 +57,7 @@ def register_key(
 ) -> tuple[str, Change]:
     """Check a key and keep it; its id comes back. Raises CredentialError for a classic mistake."""
     named = None if name is None else key_id_of(name)
-    key_id = _checked_ids(team_id, key_id or named, named)
+    key_id = checked_ids(team_id, key_id or named, named)
     try:
         public = public_pem_of(pem)
     except ValueError as error:
@@ -88,7 +88,11 @@ def register_key(
     return key_id, _changed(drawer, change)
 
 
-def _checked_ids(team_id: str, key_id: str | None, named: str | None) -> str:
+def checked_ids(team_id: str, key_id: str | None, named: str | None) -> str:
+    """The key id, where both look right; `named` is the one in the key file's name.
+
+    Raises CredentialError for ids that are swapped, the same, or none.
+    """
     if key_id is None:
         raise CredentialError(
             "the key id is not known", hint="name the file AuthKey_<id>.p8, or say --key-id"
@@ -171,9 +175,9 @@ def _credentials(
         }
     if material.key is not None:
         named = key_id_of(material.key[0])
-        key_id = _checked_ids(material.team_id, material.key_id or named, named)
+        key_id = checked_ids(material.team_id, material.key_id or named, named)
     else:
-        key_id = _checked_ids(material.team_id, material.key_id, None)
+        key_id = checked_ids(material.team_id, material.key_id, None)
         if drawer.key(key_id) is None:
             raise ConfigError(
                 f"no key {key_id} is registered",

@@ -87,7 +87,10 @@ def signer(
     where: Where, *, app: str | None, setting: Setting, listener: dict[str, Any] | None
 ) -> Signer:
     """Who signs for an app at a place. Raises ConfigError where nobody can."""
-    said = _from_variables(setting, is_local=where.target.is_local)
+    if setting.variable("PUSHKIT_ENDPOINT") is not None and not where.target.is_local:
+        said = None  # the variables are the listener's
+    else:
+        said = stateless(setting)
     if said is not None:
         return said
     if where.target.is_local:
@@ -95,10 +98,8 @@ def signer(
     return _registered(where, app, setting)
 
 
-def _from_variables(setting: Setting, *, is_local: bool) -> Signer | None:
-    """The stateless way; while PUSHKIT_ENDPOINT is set these variables are the listener's."""
-    if setting.variable("PUSHKIT_ENDPOINT") is not None and not is_local:
-        return None
+def stateless(setting: Setting) -> Signer | None:
+    """Who signs by the variables. Raises ConfigError where they are not whole."""
     pem, file = setting.variable("PUSHKIT_KEY"), setting.path_of("PUSHKIT_KEY_FILE")
     team_id, key_id = setting.variable("PUSHKIT_TEAM_ID"), setting.variable("PUSHKIT_KEY_ID")
     if pem is None and file is None:

@@ -168,6 +168,13 @@ def make_private(path: Path) -> None:
         path.chmod(_PRIVATE_FILE)
 
 
+def open_to_others(path: Path) -> str | None:
+    """The mode of a file that other users may open, as `chmod` writes it; `None`: they may not."""
+    with translated(path):
+        mode = stat.S_IMODE(path.stat().st_mode)
+    return f"{mode:04o}" if mode & 0o077 else None
+
+
 def remove(path: Path) -> None:
     """Remove a file where there is one."""
     with translated(path):

@@ -5,6 +5,7 @@ Every secret is a file of its own, 0600 in a 0700 folder, and nothing else holds
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +73,10 @@ class Drawer:
         """The lock under which the book is changed."""
         self._home.folder(self._place)
         return self._home.lock(f"{self._place}/lock")
+
+    def secrets(self) -> list[Path]:
+        """Every file of the keystore."""
+        return sorted((self.folder / "keystore").glob("*"))
 
     # Signing keys
 
@@ -183,6 +188,12 @@ class TokenCache:
             self.home.write(f"tokens/{name}.jwt", token.encode("ascii"))
         except StoreError as error:
             self.home, self.trouble = None, f"the provider token is not kept: {error.message}"
+
+    def kept(self) -> Iterator[str]:
+        """Every token that is kept, as text."""
+        if self.home is not None:
+            for path in sorted((self.home.path / "tokens").glob("*.jwt")):
+                yield (read_private(path) or b"").decode("ascii", "replace")
 
     def drop_key(self, key_id: str) -> None:
         """Forget every token of a key, also of another key that had its id before."""
