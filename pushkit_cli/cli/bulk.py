@@ -107,7 +107,8 @@ def _held(prepared: Prepared, terminal: Terminal) -> int:
     if terminal.as_json:
         records = Records(prepared.plan)
         for seq, misfit in enumerate(checked.samples, start=1):
-            terminal.object(records.reply(held(misfit), seq))
+            ended = held(misfit)
+            terminal.object(_for_a_screen(records.reply(ended, seq), ended))
         terminal.object(bulk.summary_of_held(checked, prepared))
     return code
 
@@ -170,7 +171,7 @@ class _Screen:
         if self._has_results:
             return
         if self._terminal.as_json:
-            self._terminal.object(reply)
+            self._terminal.object(_for_a_screen(reply, ended))
         elif ended.reply.outcome is not Outcome.ACCEPTED:
             self._terminal.redraw("")
             self._terminal.data(_reply_line(reply, self._terminal))
@@ -183,6 +184,13 @@ class _Screen:
         elif progress.elapsed_s - self._said_s >= LINE_EVERY_S:
             self._said_s = progress.elapsed_s
             self._terminal.say(line)
+
+
+def _for_a_screen(reply: dict[str, Any], ended: Ended) -> dict[str, Any]:
+    """The object without a whole token, which only files that were named may hold."""
+    if ended.token is None or ended.is_emulated:
+        return reply
+    return {**reply, "token": short_token(ended.token, ascii_only=True)}
 
 
 def _progress_line(progress: Progress) -> str:

@@ -30,6 +30,11 @@ class Ended:
         target = self.target
         return target.token if isinstance(target, Misfit) else target.recipient.token
 
+    @property
+    def is_emulated(self) -> bool:
+        """Whether an emulated device has that token."""
+        return isinstance(self.target, Shot) and self.target.recipient.is_emulated
+
 
 def held(misfit: Misfit) -> Ended:
     """A line that never leaves."""

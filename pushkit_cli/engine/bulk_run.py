@@ -162,7 +162,7 @@ class BulkRun:
             flight.unprocessed += 1
             flight.last = unsent(event.detail)
             if flight.unprocessed < _MOST_UNPROCESSED:
-                self._stock.again(flight, first=True)
+                self._stock.again(flight)
             else:
                 self._stock.end(flight, flight.last)
         else:

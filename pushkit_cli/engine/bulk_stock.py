@@ -2,7 +2,6 @@
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -75,7 +74,7 @@ class Stock:
         self._was_unknown = was_unknown
         self._stop = stop
         self._wake = wake
-        self._again: deque[Flight] = deque()
+        self._again: list[tuple[int, Flight]] = []
         self._later: list[tuple[float, int, Flight]] = []
         self._next: Shot | None = None
         self._reserving = False
@@ -111,32 +110,33 @@ class Stock:
     def next(self, now: float) -> Flight | None:
         """The next one that may leave now."""
         while self._later and self._later[0][0] <= now:
-            self._again.append(heapq.heappop(self._later)[2])
+            _, number, flight = heapq.heappop(self._later)
+            heapq.heappush(self._again, (number, flight))
         if self._again:
-            return self._again.popleft()
+            return heapq.heappop(self._again)[1]
         if len(self._later) >= self._most_waiting:
             return None
         shot = self._fresh()
         return None if shot is None else Flight(shot=shot)
 
-    def again(self, flight: Flight, *, first: bool = False, due: float | None = None) -> None:
-        """It comes again: before all others, behind those that do, or when it is due.
+    def again(self, flight: Flight, *, due: float | None = None) -> None:
+        """It comes again before any that has not left, the first line first; or when it is due.
 
         Once nothing leaves any more it ends as it is.
         """
+        number = flight.shot.number
         if self.is_closed:
             self.end(flight, flight.last)
         elif due is not None:
-            heapq.heappush(self._later, (due, flight.shot.number, flight))
-        elif first:
-            self._again.appendleft(flight)
+            heapq.heappush(self._later, (due, number, flight))
         else:
-            self._again.append(flight)
+            heapq.heappush(self._again, (number, flight))
 
     def close(self) -> None:
         """Nothing leaves any more: what would have come again ends as it is."""
         self.is_closed = True
-        for flight in (*self._again, *(entry[2] for entry in self._later)):
+        waiting = [flight for _, flight in self._again]
+        for flight in (*waiting, *(flight for _, _, flight in self._later)):
             self.end(flight, flight.last)
         self._again.clear()
         self._later.clear()

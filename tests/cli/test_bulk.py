@@ -63,6 +63,22 @@ def test_without_a_results_file_the_replies_are_on_stdout(
     assert [one["event"] for one in objects(done.stdout)] == ["reply", "reply", "summary"]
 
 
+def test_whole_tokens_stand_in_files_that_were_named_and_nowhere_else(
+    listener: Running, tmp_path: Path
+) -> None:
+    real, odd = "ab" * 32, "cd" * 32 + "1"
+    file, results = write(tmp_path, [real, odd]), tmp_path / "run"
+    where = ("--app", "com.example.pushkit", "--env", "local")
+    words = (*where, "--on-lint", "skip", "--targets", str(file))
+    on_screen = here("send", "--type", "voip", "--payload", "{}", *words)
+    for done in (send(file, *words), send(file, *where), on_screen):
+        assert done.returncode in (3, 4), done
+        assert real.encode() not in done.stdout + done.stderr
+        assert odd.encode() not in done.stdout + done.stderr
+    send(file, *words, "--results", str(results))
+    assert {one["token"] for one in replies(results).values()} == {odd, real}
+
+
 def test_targets_come_from_standard_input_line_by_line(listener: Running, token: str) -> None:
     words = ("send", "--json", "--type", "voip", "--targets", "-", "--env", "local")
     done = pushkit(*words, "--payload", BODY, stdin=f"{token}\n\n{token}\nzz\n".encode())
