@@ -37,6 +37,11 @@ def lines(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool = False
         yield from _device(event, terminal)
 
 
+def many_more(event: Mapping[str, Any]) -> str:
+    """In place of what else a broadcast did on many devices."""
+    return f"{_INDENT}and so on: pushkit inbox show {event['push_id'][:_ID_DIGITS]} has all of it"
+
+
 def _clock(event: Mapping[str, Any]) -> str:
     return datetime.fromisoformat(event["at"]).astimezone().strftime("%H:%M:%S")
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from pushkit_cli.engine.objects import Happened
 
 
+_OF_A_BROADCAST = 20
+"""So many events of one broadcast go to the screen; all of them stand in the inbox."""
+
+
 class Teller:
     """Writes every event to each place that was asked for; use it as a context manager.
 
@@ -40,6 +44,7 @@ class Teller:
         self._push_id: str | None = None
         self.now = now
         """The listener's time, once there is one."""
+        self._broadcast: tuple[str | None, int] = (None, 0)
 
     def __enter__(self) -> Self:
         if self._record is not None:
@@ -97,9 +102,22 @@ class Teller:
     def _line(self, event: dict[str, Any]) -> Line:
         if self._terminal.as_json:
             return Line(write=self._terminal.data, text=to_json(event))
-        lines = stream.lines(event, self._terminal, alone=self._is_alone(event))
         write = self._terminal.detail if self._inside else self._terminal.data
+        place = self._place_in_broadcast(event)
+        if place > _OF_A_BROADCAST:
+            more = stream.many_more(event) if place == _OF_A_BROADCAST + 1 else ""
+            return Line(write=write, text=more)
+        lines = stream.lines(event, self._terminal, alone=self._is_alone(event))
         return Line(write=write, text="\n".join(lines))
+
+    def _place_in_broadcast(self, event: dict[str, Any]) -> int:
+        """How many events of its broadcast there were with it, 0 where it is of none."""
+        if event.get("channel") is None or event.get("push_id") is None:
+            return 0
+        push_id, place = self._broadcast
+        place = place + 1 if push_id == event["push_id"] else 1
+        self._broadcast = (event["push_id"], place)
+        return place
 
     def _is_alone(self, event: dict[str, Any]) -> bool:
         """Whether an event stands below something else than its push: an app may take its time."""

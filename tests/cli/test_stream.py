@@ -92,6 +92,26 @@ def test_what_came_of_a_broadcast_names_the_device() -> None:
     assert said == f"{' ' * 10}discarded: iphone: nothing of it is stored"
 
 
+def test_of_a_broadcast_to_many_some_are_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    with Teller(Terminal(), None) as teller:
+        for number, push_id in enumerate(("ab" * 16, "cd" * 16)):
+            for place in range(30):
+                reached = DeviceEvent(
+                    event=Happening.DISPLAYED,
+                    push_id=push_id,
+                    device=f"phone{place}",
+                    app="com.example.app",
+                    type=PushType.liveactivity,
+                    detail="Live Activity updated",
+                    channel="dHN0",
+                )
+                teller.tell(Happened(seq=number * 30 + place, at_ms=0, event=reached))
+    shown = capfd.readouterr().out
+    assert [shown.count(f"phone{place} ") for place in (0, 19, 20, 29)] == [2, 2, 0, 0]
+    assert shown.count("and so on: pushkit inbox show ababab has all of it\n") == 1
+    assert shown.count("and so on: pushkit inbox show cdcdcd has all of it\n") == 1
+
+
 LONG = "it did a great many things that take a great many words to tell to anybody who reads them"
 
 
