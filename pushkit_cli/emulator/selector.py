@@ -88,7 +88,7 @@ class Filter:
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Whether an event is asked for."""
-        if not (event["event"] != CHANNEL if self.what is None else self.what.matches(event)):
+        if self.what is not None and not self.what.matches(event):
             return False
         if self.app is not None and self.app != _app(event):
             return False

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pushkit_cli.emulator.push_event import PUSH
 from pushkit_cli.emulator.selector import Filter
 from pushkit_cli.store.emulator_db import EmulatorDb
 
@@ -75,7 +76,9 @@ def _matching(rows: list[tuple[int, str]], wanted: Filter) -> tuple[list[str], i
     found: list[str] = []
     size = 0
     for number, (_, text) in enumerate(rows, start=1):
-        if wanted.matches(json.loads(text)):
+        event = json.loads(text)
+        is_meant = wanted.what is not None or event["event"] == PUSH
+        if is_meant and wanted.matches(event):
             found.append(text)
             size += len(text)
             if size >= PAGE_BYTES:

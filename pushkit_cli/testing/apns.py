@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from pushkit_cli.emulator.fault_words import read_fault
-from pushkit_cli.emulator.moves import ClearFaults, SetCondition, SetFaults
+from pushkit_cli.emulator.moves import ClearFaults, SetCondition, SetFaults, Subscribe
 from pushkit_cli.emulator.selector import Filter, read_condition, read_expectation, read_what
 from pushkit_cli.engine import inside
 from pushkit_cli.engine.in_process import InProcess, in_process
@@ -139,6 +139,15 @@ class Apns:
         """
         self._listener.on_stage(
             lambda stage: stage.change([SetCondition(device=name, words=words)])
+        )
+
+    def subscribe(self, device: str, channel: str) -> None:
+        """Let a Live Activity on a device hear of a broadcast channel, by its id.
+
+        Raises ValueError for a channel that is not there, and a device that cannot.
+        """
+        self._listener.on_stage(
+            lambda stage: stage.change([Subscribe(device=device, channel_id=channel)])
         )
 
     def fault(self, *faults: str) -> None:

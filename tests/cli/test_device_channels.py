@@ -24,6 +24,9 @@ def test_a_device_subscribes_and_leaves_by_command(listener: Running, told: Told
     assert [one["event"] for one in (*told.named("subscribed"), *told.named("unsubscribed"))] == [
         "subscribed", "unsubscribed"
     ]  # fmt: skip
+    assert objects(here("inbox", "--json").stdout) == [], "an inbox is one of pushes"
+    (asked,) = objects(here("inbox", "channel", "--json").stdout)
+    assert (asked["method"], asked["channel"]) == ("POST", channel)
     found = objects(here("inbox", "subscribed", "--json").stdout)
     assert [one["channel"] for one in found] == [channel]
 

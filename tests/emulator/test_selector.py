@@ -207,13 +207,13 @@ def test_no_path_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("given", "seen"),
     [
-        (Filter(), [0, 1, 2, 3]),
+        (Filter(), [0, 1, 2, 3, 4, 5]),
         (Filter(what=read_what("refused")), [1, 2, 5]),
         (
             Filter(what=read_what("channel"), where=(Place(path=("channel",), value="dHN0"),)),
             [4, 5],
         ),
-        (Filter(app="com.example.app"), [0, 1, 2, 3]),
+        (Filter(app="com.example.app"), [0, 1, 2, 3, 4, 5]),
         (Filter(app="com.example.other"), []),
         (Filter(apns_id="ab-1"), [0, 1, 2, 3]),
         (Filter(apns_id="ab-2"), []),

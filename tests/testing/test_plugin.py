@@ -30,6 +30,22 @@ def test_a_push_arrives_and_what_the_device_made_of_it(pushkit_apns: Apns, home:
     assert not home.exists(), "the home of whoever runs the tests is not touched"
 
 
+def test_a_broadcast_arrives(pushkit_apns: Apns) -> None:
+    def pushkit(*words: str) -> str:
+        done = here(*words, "--app", "com.example.pushkit", variables=pushkit_apns.env)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode().strip()
+
+    channel = pushkit("channel", "create", "--storage", "none")
+    pushkit_apns.subscribe("iphone", channel)
+    update = ("--type", "liveactivity", "--event", "update", "--content-state", '{"score":1}')
+    pushkit("send", "--channel", channel, *update)
+    pushkit_apns.wait("displayed:liveactivity@iphone=1", where=[f"channel={channel}"])
+    assert [one["event"] for one in pushkit_apns.inbox()][:3] == ["channel", "subscribed", "push"]
+    with pytest.raises(ValueError, match="has no channels"):
+        pushkit_apns.subscribe("watch", channel)
+
+
 def test_too_few_and_too_many_fail_the_test_with_what_came(pushkit_apns: Apns) -> None:
     assert pushkit_apns.wait("voip=0..1", timeout=_QUICKLY_S) == []
     with pytest.raises(AssertionError, match=r"0 voip came within 0\.1 s, not 1; .* nothing"):
