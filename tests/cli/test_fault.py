@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pushkit_cli.engine.listener import Running
+from pushkit_cli.engine.waiting import wait_for
 from tests.cli.errands import failed, here, spoken
-from tests.commands import objects
+from tests.commands import PATIENCE_S, objects
 from tests.conftest import Told
 
 PLAN = """
@@ -55,7 +56,7 @@ def test_a_plan_is_set_under_its_names(listener: Running, told: Told, tmp_path: 
     }  # fmt: skip
     assert b"(rush hour)" in here("fault", "list").stdout
     assert send() == 4
-    (fault,) = told.named("fault")
+    (fault,) = wait_for(lambda: told.named("fault") or None, timeout=PATIENCE_S) or [{}]
     assert (fault["rule"], fault["number"]) == ("rush hour", 1)
     assert told.named("push")[0]["fault"] == "rush hour"
     (gone,) = objects(here("fault", "clear", "--json").stdout)
@@ -94,3 +95,31 @@ def test_a_plan_with_a_typo_is_refused_at_the_start_with_its_line(tmp_path: Path
     assert "did you mean ServiceUnavailable?" in said
     plan.write_bytes(b"\xff\xfe")
     assert "is no text" in failed(here("fault", "add", "--fault-plan", str(plan)), 2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "code", "says"),
+    [
+        ("TooManyRequests", (), 4, "TooManyRequests"),
+        ("502", (), 4, "502"),
+        ("delay=50ms", (), 0, "accepted"),
+        ("stall", ("--timeout", "0.4s"), 8, "unknown"),
+        ("reset", (), 8, "unknown"),
+        ("close", (), 8, "unknown"),
+        ("goaway", (), 0, "accepted"),
+        ("reset=refused@first1", (), 0, "accepted"),
+        ("tls", ("--retries", "0"), 5, "handshake failure"),
+        ("tls@first1", (), 0, "accepted"),
+        ("connection:close", ("--retries", "0"), 5, "did not complete TLS"),
+        ("connection:stall", ("--retries", "0", "--timeout", "0.4s"), 5, "TLS"),
+    ],
+)
+def test_a_sender_of_ours_says_what_it_can_know(
+    listener: Running, told: Told, fault: str, words: tuple[str, ...], code: int, says: str
+) -> None:
+    assert here("fault", "add", fault).returncode == 0
+    done = here("send", "--type", "voip", *words)
+    assert done.returncode == code, done.stderr
+    assert says in done.stdout.decode() + spoken(done)
+    events = wait_for(lambda: told.named("fault") or None, timeout=PATIENCE_S)
+    assert [one["rule"] for one in events or ()] == [fault]

@@ -1,6 +1,7 @@
 """Faults over real sockets, as our own sender hears them; and what the listener tells of them."""
 
 from collections.abc import Callable, Iterator
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +157,14 @@ def test_a_handshake_is_never_answered(faulty: Callable[..., InProcess]) -> None
     with pytest.raises(NotSentError, match=r"in time|timed out"):
         ask(up, timeout=_SOON_S)
     assert replies(up)[0].status == 200
+
+
+def test_an_outage_lasts_as_long_as_the_emulators_clock_says(
+    faulty: Callable[..., InProcess],
+) -> None:
+    up = faulty("ServiceUnavailable@30s..1m", is_clock_manual=True)
+    statuses = []
+    for wait in (0.0, 30.0, 29.0, 1.0):
+        up.on_stage(methodcaller("advance", wait))
+        statuses += [one.status for one in replies(up)]
+    assert statuses == [200, 503, 503, 200]
