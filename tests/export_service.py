@@ -45,6 +45,7 @@ def status(word: str, url: str | None = None, key: str = "dataUrl", **headers: s
     return answer
 
 
+PROCESSING = status("PROCESSING")
 READY = status("SUCCESS", "{downloads}/file?sig=1")
 
 

@@ -31,7 +31,11 @@ class Asking:
         self._syncs = syncs
         self._said_at: float | None = None
         self._exporter: Exporter = Exporter(
-            planned.source, app=planned.app, dataset=planned.dataset, told=self._told
+            planned.source,
+            app=planned.app,
+            dataset=planned.dataset,
+            channel=planned.channel,
+            told=self._told,
         )
 
     def close(self) -> None:

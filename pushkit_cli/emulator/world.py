@@ -182,7 +182,7 @@ class World:
             yield Perform(connection=event.connection, act=faults.reset(rule, event.stream))
             yield Emit(event=faults.unread_event(rule, event.request, issued, event.connection))
             return
-        if is_export(event.request):
+        if is_export(event.request) and not link.manages:
             yield from self._export(event, rule, link, now, new_id)
             return
         verdict, knowledge, link.bound = self._gateway.judge(

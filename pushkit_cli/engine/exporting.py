@@ -7,9 +7,9 @@ a report is downloaded from.
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from random import Random
@@ -33,7 +33,7 @@ from pushkit_cli.net.proxy import Proxy
 from pushkit_cli.net.rest import Arrival, Service
 
 _ANSWER_BYTES = 65_536
-_STEP_S = 30.0
+_STEP_S, _ANSWER_S, _DOWNLOAD_S = 30.0, 60.0, 3600.0
 _TRIES = 3
 _FIRST_LOOK_S, _LONGEST_S = 2.0, 30.0
 _FIRST_LOCAL_LOOK_S = 0.05
@@ -90,10 +90,11 @@ class Exporter:
         *,
         app: str,
         dataset: Dataset,
+        channel: str | None = None,
         told: Callable[[Look], None],
         clock: Clock | None = None,
     ) -> None:
-        self._source, self._app, self._dataset = source, app, dataset
+        self._source, self._app, self._dataset, self._channel = source, app, dataset, channel
         self._told, self._clock = told, clock or Clock()
         self._random = Random()  # noqa: S311 (spreads tries in time, keeps no secret)
         self._service = Service(cacert=source.cacert, proxy=source.proxy)
@@ -167,8 +168,15 @@ class Exporter:
 
     def command(self, status_url: str) -> str:
         """What to type to go on."""
-        words = ["--app", self._app, "--dataset", self._dataset, "--status-url", status_url]
-        return f"pushkit export-metrics {shlex.join(words)}"
+        words = ["--app", self._app, "--dataset", self._dataset]
+        if self._channel is not None:
+            words += ["--channel", self._channel]
+        if self._source.is_emulator:
+            words += ["--env", "local"]
+        elif self._source.is_local:
+            words += ["--endpoint", self._source.origin]
+            words += [] if self._source.cacert is None else ["--cacert", str(self._source.cacert)]
+        return f"pushkit export-metrics {shlex.join([*words, '--status-url', status_url])}"
 
     def close(self) -> None:
         """Close its connections."""
@@ -199,7 +207,7 @@ class Exporter:
                 with self._service.asking(
                     method, url, headers=headers, body=body, timeout=_STEP_S
                 ) as arrival:
-                    said = _whole(arrival)
+                    said = _whole(self._in_time(arrival, _ANSWER_S))
             except (NotSentError, UnknownOutcomeError) as error:
                 if attempt == _TRIES:
                     raise _in_vain(error) from error
@@ -268,8 +276,23 @@ class Exporter:
                 raise RefusedError(
                     f"the download host says {arrival.status}", hint="nothing was fetched"
                 )
-            save(arrival, file)
+            save(self._in_time(arrival, _DOWNLOAD_S), file)
         return True
+
+    def _in_time(self, arrival: Arrival, seconds: float) -> Arrival:
+        """What comes, as long as it comes to an end: a host may drip bytes for ever."""
+        end = self._clock.now() + seconds
+
+        def pieces() -> Iterator[bytes]:
+            for piece in arrival.pieces:
+                if self._clock.now() > end:
+                    raise UnknownOutcomeError(
+                        f"the answer is not whole after {seconds:.0f} s",
+                        hint="asking again is safe",
+                    )
+                yield piece
+
+        return replace(arrival, pieces=pieces())
 
 
 def check_status_url(url: str) -> None:

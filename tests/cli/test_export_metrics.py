@@ -131,9 +131,9 @@ def test_a_report_that_is_not_ready_is_124_and_says_how_to_go_on(
     pair.statuses[:] = [status("PROCESSING")]
     told = export(capfd, pair, "--timeout", "60ms")
     assert told.code == 124
-    assert "pushkit export-metrics --app com.example.app --dataset delivery --status-url" in (
-        " ".join(told.err.split())
-    )
+    said = " ".join(told.err.split())
+    assert "go on with: pushkit export-metrics --app com.example.app --dataset delivery" in said
+    assert f"--status-url {pair.service.url}/status/1" in said
 
 
 def test_an_interrupt_says_how_to_go_on(pair: Pair) -> None:

@@ -1,7 +1,7 @@
 """What an export service may do, and what becomes of it: the message, the code, the file."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
@@ -44,14 +44,18 @@ class Time:
         self.pauses.append(seconds)
         self.at += seconds
 
-    @property
-    def clock(self) -> Clock:
-        return Clock(now=lambda: self.at, pause=self.pause)
+    def now(self) -> float:
+        return self.at
 
 
 @contextmanager
 def exporter(
-    pair: Pair, time: Time, looks: list[Look] | None = None, *, is_local: bool = True
+    pair: Pair,
+    time: Time,
+    looks: list[Look] | None = None,
+    *,
+    is_local: bool = True,
+    now: Callable[[], float] | None = None,
 ) -> Iterator[Exporter]:
     source = Source(
         origin=pair.service.url,
@@ -61,7 +65,13 @@ def exporter(
         cacert=pair.service.ca_file,
     )
     told = [] if looks is None else looks
-    made = Exporter(source, app=APP, dataset=Dataset.delivery, told=told.append, clock=time.clock)
+    made = Exporter(
+        source,
+        app=APP,
+        dataset=Dataset.delivery,
+        told=told.append,
+        clock=Clock(now=now or time.now, pause=time.pause),
+    )
     with closing(made):
         yield made
 
@@ -236,6 +246,23 @@ def test_who_gives_up_is_told_how_to_go_on(tmp_path: Path) -> None:
         with pytest.raises(PushkitError) as failed:
             made.wait(f"{pair.service.url}/status/1", timeout=3)
         assert failed.value.hint == (
-            f"go on with: pushkit export-metrics --app {APP} --dataset delivery --status-url "
+            f"go on with: pushkit export-metrics --app {APP} --dataset delivery --endpoint "
+            f"{pair.service.url} --cacert {pair.service.ca_file} --status-url "
             f"{pair.service.url}/status/1"
         )
+
+
+def test_who_drips_is_left(tmp_path: Path) -> None:
+    """Each piece takes its time, by our clock: an answer has a minute, a report an hour."""
+    pair, time = Pair(files=[said(CSV * 20_000)]), Time()
+
+    def now() -> float:
+        time.at += 61
+        return time.at
+
+    with serving(tmp_path, pair), exporter(pair, time, now=now) as made:
+        with pytest.raises(PushkitError, match="not whole after 60 s") as failed:
+            made.request(WANTED)
+        assert failed.value.exit_code == ExitCode.NOT_SENT
+        with pytest.raises(PushkitError, match="not whole after 3600 s"):
+            made.fetch(f"{pair.service.url}/status/1", f"{pair.downloads.url}/f", timeout=1)

@@ -17,6 +17,7 @@ from tests.cli.credentials import APP, KEY, TEAM, TOKEN, new_key, p8, p8_file, p
 from tests.cli.errands import files_below, prepared
 from tests.cli.hosts import RawHost, always, connect_proxy, raw_host, silence
 from tests.commands import PATIENCE_S, PUSHKIT, listening, pushkit
+from tests.export_service import PROCESSING, Pair, requested, said, serving
 
 _OK = Response(status=200)
 _EXPORT = "canary-export-token-7c1f0e"
@@ -385,3 +386,15 @@ def _open_to_others(home: Path) -> list[str]:
         for path in (home, *home.rglob("*"))
         if path.stat().st_mode & 0o077
     ]
+
+
+def test_exports_let_no_secret_out(world: World) -> None:
+    refused, elsewhere = said({"reason": "no"}, status=401), requested("https://evil.example/x")
+    ends = {0: Pair(), 4: Pair(requests=[refused, elsewhere]), 124: Pair(statuses=[PROCESSING])}
+    for code, pair in ends.items():
+        with serving(world.folder / str(code), pair) as up:
+            way = ("--endpoint", up.service.url, "--cacert", str(up.service.ca_file))
+            words = ("--app", APP, "--team-id", TEAM, "--timeout", "50ms", *way)
+            for _ in range(2):
+                world.run("export-metrics", *words, code=code)
+            assert (up.tokens_seen[0] > 0, up.tokens_seen[1]) == (True, 0)
