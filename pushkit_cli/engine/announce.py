@@ -51,6 +51,7 @@ def describe(
         "key_id": key.key_id,
         "key_file": None if key.file is None else str(key.file),
         "apps": apps,
+        "teams": {app.bundle_id: app.team_id for app in state.all_of(App)},
         "devices": [_device(device, state, apps) for device in state.all_of(Device)],
     }
 

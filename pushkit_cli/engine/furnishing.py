@@ -41,6 +41,7 @@ def furniture(
 ) -> Iterator[Input]:
     """The inputs that make the world what was said; the same again changes nothing.
 
+    An app that was given to another team, of which there is a key, stays with it.
     Raises UsageError for a token that no device of these can have, and for names too much alike.
     """
     yield Register(
@@ -51,8 +52,11 @@ def furniture(
     devices = devices or tuple(
         DeviceSpec(name=name, platform=platform) for name, platform in DEFAULT_DEVICES
     )
+    others = {one.team_id for one in state.all_of(SigningKey) if one.key_id != key.key_id}
     for bundle_id in apps:
-        yield Register(record=App(bundle_id=bundle_id, team_id=team_id))
+        before = state.app(bundle_id)
+        if before is None or before.team_id not in others:
+            yield Register(record=App(bundle_id=bundle_id, team_id=team_id))
     _check_names(devices, state)
     for device in devices:
         yield Register(record=_device(device, state))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pushkit_cli.apns import token
+from pushkit_cli.apns.facts import Trust
 from pushkit_cli.apns.token import ProviderToken
 from pushkit_cli.engine import host
 from pushkit_cli.engine.given import read_given
@@ -91,11 +92,20 @@ def signer(
         said = None  # the variables are the listener's
     else:
         said = stateless(setting)
-    if said is not None:
-        return said
-    if where.target.is_local:
-        return _local_certificate(where, app, setting, listener) or _local(setting, listener)
-    return _registered(where, app, setting)
+    if where.target.is_local and (said is None or _is_the_listeners(said, listener)):
+        return (
+            (_local_certificate(where, app, setting, listener) if said is None else None)
+            or _of_another_team(app, setting, listener)
+            or said
+            or _local(setting, listener)
+        )
+    return said or _registered(where, app, setting)
+
+
+def _is_the_listeners(said: Signer, listener: dict[str, Any] | None) -> bool:
+    """Whether the variables are those that a listener gives to the command inside it."""
+    ours = listener or {}
+    return (said.team_id, said.key_id) == (ours.get("team_id"), ours.get("key_id"))
 
 
 def stateless(setting: Setting) -> Signer | None:
@@ -190,6 +200,35 @@ def _local_certificate(
     if not is_issued_by(_read(files.chain_file), known):
         return None
     return Signer(team_id=entry.team_id, key_id=None, certificate=files)
+
+
+def _of_another_team(
+    app: str | None, setting: Setting, listener: dict[str, Any] | None
+) -> Signer | None:
+    """A key of the app's own team, where the listener has the app in another team than its own."""
+    from pushkit_cli.engine.local import TEAM_ID
+
+    team_id = None if app is None else _team_of(app, setting, listener)
+    ours = {"team_id": TEAM_ID} if listener is None else listener
+    if team_id is None or ours["team_id"] == team_id or ours.get("auth") == Trust.ANY:
+        return None
+    for key_id, key in setting.book.keys.items():
+        if key.team_id == team_id and (not key.topics or app in key.topics):
+            return _credential(Credential(key_id=key_id), team_id, setting)
+    raise ConfigError(
+        f"{app} is of team {team_id}, of which no key is here",
+        hint=f"pushkit register key AuthKey_ID.p8 --team-id {team_id}, or {_STATELESS}",
+    )
+
+
+def _team_of(app: str, setting: Setting, listener: dict[str, Any] | None) -> str | None:
+    if listener is not None:
+        found: str | None = listener.get("teams", {}).get(app)
+        return found
+    from pushkit_cli.engine import emulated
+
+    known = emulated.state(setting).app(app)
+    return None if known is None else known.team_id
 
 
 def _local(setting: Setting, listener: dict[str, Any] | None) -> Signer:

@@ -212,3 +212,26 @@ def test_an_app_that_is_on_no_device_of_a_running_listener_says_what_puts_it_the
         prepared(*command.split())
         assert here("register", "app", OTHER_APP).stderr == b""
     assert here("register", "app", "com.example.third").stderr == b"", "the next one has it"
+
+
+def test_for_an_app_of_another_team_a_key_of_that_team_signs_or_none(
+    home: Path, tmp_path: Path, told: Told
+) -> None:
+    file = p8_file(tmp_path)
+    prepared(*_key(file))
+    prepared("register", "app", OTHER_APP, "--team-id", TEAM, "--local")
+    words = ("token", "--app", OTHER_APP, "--json")
+    missing = f"{OTHER_APP} is of team {TEAM}, of which no key is here"
+    assert missing in failed(here(*words), 6)
+    with running(_listening(home, APP, OTHER_APP), told.append) as up:
+        inside = {**_sign(up.ready["key_file"], up.ready["key_id"], up.ready["team_id"]),
+            "PUSHKIT_ENDPOINT": up.ready["endpoint"]}  # fmt: skip
+        for variables in ({}, inside):
+            assert missing in failed(here(*words, variables=variables), 6)
+        prepared("register", "key", str(file), "--team-id", TEAM)
+        for variables in ({}, inside):
+            (said,) = objects(here(*words, variables=variables).stdout)
+            assert said["key_id"] == KEY
+            assert _send(variables, "--to", "iphone", "--app", OTHER_APP) is None
+        assert objects(here("token", "--app", APP, "--json").stdout)[0]["key_id"] == "LOCALKEY01"
+    assert objects(here(*words).stdout)[0]["key_id"] == KEY
