@@ -24,6 +24,7 @@ from pushkit_cli.errors import (
     PushkitError,
     RefusedError,
     UnknownOutcomeError,
+    UntrustedError,
     UsageError,
     WaitError,
 )
@@ -160,6 +161,8 @@ class Exporter:
                         failed.pop_all()
                         return file
                     data_url = self.wait(status_url, timeout=timeout)
+                except UntrustedError:
+                    raise
                 except (NotSentError, UnknownOutcomeError) as error:
                     if attempt == _TRIES:
                         raise _in_vain(error) from error
@@ -208,6 +211,8 @@ class Exporter:
                     method, url, headers=headers, body=body, timeout=_STEP_S
                 ) as arrival:
                     said = _whole(self._in_time(arrival, _ANSWER_S))
+            except UntrustedError:  # it will be no other the next time
+                raise
             except (NotSentError, UnknownOutcomeError) as error:
                 if attempt == _TRIES:
                     raise _in_vain(error) from error

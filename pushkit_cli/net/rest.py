@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -139,6 +140,7 @@ class Service:
         may_reach: Callable[[str], bool] | None = None,
     ) -> None:
         self._may_reach = None if proxy is not None else may_reach
+        self._proxy = proxy
         self._client = httpx.Client(
             verify=client_context(cacert),
             http2=True,
@@ -160,7 +162,7 @@ class Service:
 
         Raises NotSentError, or UnknownOutcomeError where the answer did not come whole.
         """
-        with translated():
+        try:
             request = self._client.build_request(
                 method,
                 url,
@@ -170,6 +172,8 @@ class Service:
                 extensions={"trace": self._notice},
             )
             response = self._client.send(request, stream=True)
+        except _FOREIGN as error:
+            raise self._failed(error, url) from error
         try:
             yield Arrival(
                 status=response.status_code,
@@ -183,6 +187,14 @@ class Service:
     def close(self) -> None:
         """Close its connections."""
         self._client.close()
+
+    def _failed(self, error: Exception, url: str) -> PushkitError:
+        """What a failure means, in the words in which `Errand` says it."""
+        split = urlsplit(url)
+        endpoint = Endpoint(host=split.hostname or "", port=split.port or 443)
+        errand = Errand(endpoint, self._proxy)
+        errand.left = not isinstance(error, _BEFORE_SENDING)
+        return errand.failed(error)
 
     def _notice(self, event: str, info: Mapping[str, Any]) -> None:
         if event != "connection.connect_tcp.complete" or self._may_reach is None:

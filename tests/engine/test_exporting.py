@@ -266,3 +266,28 @@ def test_who_drips_is_left(tmp_path: Path) -> None:
         assert failed.value.exit_code == ExitCode.NOT_SENT
         with pytest.raises(PushkitError, match="not whole after 3600 s"):
             made.fetch(f"{pair.service.url}/status/1", f"{pair.downloads.url}/f", timeout=1)
+
+
+def test_a_host_that_is_not_trusted_sees_no_token_and_is_asked_once(tmp_path: Path) -> None:
+    time = Time()
+    with serving(tmp_path, Pair()) as pair, serving(tmp_path / "other", Pair()) as other:
+        pair.service.ca_file = other.service.ca_file
+        with (
+            exporter(pair, time) as made,
+            pytest.raises(PushkitError, match="not trusted") as failed,
+        ):
+            made.request(WANTED)
+    assert (failed.value.exit_code, time.pauses) == (ExitCode.NOT_SENT, [])
+    assert pair.service.asked == []
+
+
+def test_nobody_is_there(tmp_path: Path) -> None:
+    time = Time()
+    with serving(tmp_path, Pair()) as pair:
+        pass
+    with (
+        exporter(pair, time) as made,
+        pytest.raises(PushkitError, match="cannot be reached") as failed,
+    ):
+        made.request(WANTED)
+    assert (failed.value.exit_code, len(time.pauses)) == (ExitCode.NOT_SENT, 2)

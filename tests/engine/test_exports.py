@@ -1,7 +1,5 @@
 """Pushes of several types to devices in several states, and the export that counts just those."""
 
-import json
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,39 +71,6 @@ def test_it_counts_exactly_what_happened(up: Running, capfd: pytest.CaptureFixtu
         ("background", "Stored - Device Offline"): 1,
         ("background", "Delivered to Device (From Storage)"): 1,
     }
-
-
-def test_the_service_is_spoken_to_without_this_tool(
-    up: Running, capfd: pytest.CaptureFixture[str]
-) -> None:
-    made = do(capfd, "register", "export-token", "--app", APP, "--dataset", "delivery",
-              "--env", "local", "--json")  # fmt: skip
-    token = made.objects[0]["token"]
-    today = datetime.now(tz=UTC).date().isoformat()
-
-    def curl(url: str, *words: str) -> str:
-        done = subprocess.run(
-            ["curl", "-sS", "--http2", "--cacert", up.ready["ca_file"], *words, url],
-            capture_output=True, check=True,
-        )  # fmt: skip
-        return done.stdout.decode()
-
-    send(capfd, "alert", "here")
-    place = f"teams/{up.ready['team_id']}/appId/{APP}/datasetName/deliverymetrics/request"
-    body = {"startDate": f"{today[:-2]}01", "endDate": today, "dataDownloadUrlExpiresInMinutes": 20}
-    if today.endswith("01"):
-        pytest.skip("the first of a month has no day before it in its month")
-    shown = ("-H", f"X-Apple-CloudKit-Management-Token: {token}")
-    url = f"{up.ready['endpoint']}/v1/dataExports/apns/{place}"
-    asked = json.loads(curl(url, *shown, "-d", json.dumps(body)))
-    said = json.loads(curl(asked["statusUrl"], *shown))
-    assert said["status"] == "SUCCESS"
-    assert curl(said["downloadDetails"]["dataUrl"]).splitlines() == [
-        "Push Type,Status,Date (UTC),Count",
-        f"alert,Delivered to Device,{today},1",
-        f"alert,Received by APNs,{today},1",
-    ]
-    assert "not valid" in curl(url, "-d", json.dumps(body))
 
 
 @pytest.mark.usefixtures("up")
