@@ -1,12 +1,13 @@
 """`pushkit doctor`: what is wrong with a set-up, why it matters, and what mends it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pushkit_cli.cli.options import json_option
+from pushkit_cli.cli.options import ENVIRONMENTS, json_option
 from pushkit_cli.cli.render import Terminal
+from pushkit_cli.cli.way import way_options
 from pushkit_cli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -16,21 +17,37 @@ _COLOURS = {"ok": "green", "note": "dim", "problem": "red"}
 _LABEL = 8
 
 
-@click.command(epilog="Example: pushkit doctor --app com.example.app")
+@click.command(epilog="Examples: pushkit doctor · pushkit doctor --to iphone --env local")
 @click.option("--app", metavar="BUNDLE_ID", help="Look at what this app needs, not at every app.")
+@click.option(
+    "--to",
+    metavar="NAME|TOKEN",
+    allow_from_autoenv=False,
+    help="Ask to which environment, app and type a device token belongs, with pushes that APNs "
+    "must refuse: no phone rings.",
+)
+@click.option(
+    "--env",
+    type=click.Choice(ENVIRONMENTS),
+    envvar=["PUSHKIT_DOCTOR_ENV", "PUSHKIT_ENVIRONMENT"],
+    help="Whose APNs is asked; the listener's where one runs.",
+)
+@way_options
 @json_option
 @click.pass_obj
-def command(terminal: Terminal, /, app: str | None) -> int:
+def command(terminal: Terminal, /, env: str | None, **options: Any) -> int:
     """Look at keys, certificates, files and the way to APNs, and say what mends what is wrong.
 
     Exit 0 where nothing is; else 6 for a configuration, 5 for a host that cannot be reached, 7 for
-    anything else.
+    anything else. The host is asked with a push to a device that does not exist.
     """
-    from pushkit_cli.engine.doctor import examine
+    from pushkit_cli.engine.doctor import Scope, examine
     from pushkit_cli.engine.finding import Level, verdict
+    from pushkit_cli.engine.where import Target
 
     found = []
-    for one in examine(terminal.setting(), app=app):
+    scope = Scope(**options, env=None if env is None else Target(env))
+    for one in examine(scope, terminal.setting()):
         found.append(one)
         if terminal.as_json:
             terminal.object(_object(one, len(found)))

@@ -218,7 +218,7 @@ def _everything(folder: Path) -> None:
     prepared("register", "app", "com.example.other", "--team-id", TEAM, "--key-id", KEY)
     claims = json.dumps({"exp": int(host.now()) + 90 * 86_400}).encode()
     _drawer(folder).put_export_token(APP, "delivery", token_of(claims))
-    _project('environment = "sandbox"')(folder)
+    _project(f'[apps."com.example.third"]\nteam_id = "{TEAM}"\nkey_id = "{KEY}"')(folder)
 
 
 @pytest.mark.parametrize(
