@@ -8,22 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from h2.errors import ErrorCodes
-
-from pushkit_cli.wire.frames import (
-    ACK,
-    END_HEADERS,
-    END_STREAM,
-    PADDED,
-    ConnectionEnd,
-    Kind,
-    length,
-)
+from pushkit_cli.wire.frames import ACK, Code, ConnectionEnd, Kind
 
 MAX_STREAMS = 1000
 """Streams open at once, as Apple announces; also what a client may use that knows no limit yet."""
 MAX_BLOCK_BYTES = 32_768
 """A compressed header block. No encoder makes so many of the 8,000 bytes that it may stand for."""
+MAX_BLOCK_FRAMES = 64
+"""A header block in more pieces is no header block."""
 MAX_HELD_BYTES = 4 * 2**20
 """What requests may take that are not whole yet: 1000 of usual headers, with half their bodies."""
 GREETING_S = 30.0
@@ -95,36 +87,25 @@ _COUNTED: Mapping[int, Flood] = {
 
 
 class Patience:
-    """What is left of each allowance on one connection; and the rules on single frames."""
+    """What is left of each allowance on one connection.
+
+    `begun`: the first frame need not be SETTINGS, as where a server says only GOAWAY.
+    """
 
     def __init__(self, *, begun: bool = False) -> None:
-        """`begun`: the first frame need not be SETTINGS, as where a server says only GOAWAY."""
         self._spent: dict[Flood, float] = {}
-        self._begun = begun
         self._unacknowledged = 1
-        self._block: int | None = None
+        self.begun = begun
 
-    @property
-    def begun(self) -> bool:
-        """Whether the client's first SETTINGS were read."""
-        return self._begun
+    def begin(self, kind: int, flags: int) -> None:
+        """Take the first frame. Raises ConnectionEnd unless it is SETTINGS (RFC 9113, 3.4)."""
+        if kind != Kind.SETTINGS or flags & ACK:
+            raise ConnectionEnd("the first frame is not SETTINGS")
+        self.begun = True
 
-    @property
-    def in_block(self) -> bool:
-        """Whether a header block is open, in which no other frame may come (RFC 9113, 4.3)."""
-        return self._block is not None
-
-    def admit(self, frame: bytes) -> None:
-        """Count a frame that came. Raises ConnectionEnd where it is one too many."""
-        kind, flags = frame[3], frame[4]
-        if not self._begun:
-            self._begin(kind, flags)
-        elif kind in (Kind.HEADERS, Kind.CONTINUATION):
-            self._measure(frame)
-        elif kind == Kind.DATA:
-            if _is_empty(frame):
-                self.spend(Flood.EMPTY_DATA)
-        elif kind == Kind.SETTINGS and flags & ACK and self._unacknowledged:
+    def admit(self, kind: int, flags: int) -> None:
+        """Count a frame that carries no request. Raises ConnectionEnd where it is one too many."""
+        if kind == Kind.SETTINGS and flags & ACK and self._unacknowledged:
             self._unacknowledged -= 1
         else:
             self.spend(_COUNTED.get(kind, Flood.OTHER))
@@ -133,7 +114,7 @@ class Patience:
         """Count one more. Raises ConnectionEnd where it is one too many."""
         spent = self._spent[on] = self._spent.get(on, 0.0) + 1
         if spent > ALLOWED[on].at_once:
-            raise ConnectionEnd(ErrorCodes.ENHANCE_YOUR_CALM, f"too many {on}")
+            raise ConnectionEnd(f"too many {on}", Code.ENHANCE_YOUR_CALM)
 
     def settings_sent(self) -> None:
         """The client owes one more acknowledgement, which costs it nothing."""
@@ -141,11 +122,13 @@ class Patience:
 
     def answered(self) -> None:
         """A request was answered."""
-        self._give_back(lambda allowed: allowed.an_answer)
+        if self._spent:
+            self._give_back(lambda allowed: allowed.an_answer)
 
     def sent(self, size: int) -> None:
         """So many bytes of bodies went out."""
-        self._give_back(lambda allowed: allowed.a_kib * size / 1024)
+        if self._spent:
+            self._give_back(lambda allowed: allowed.a_kib * size / 1024)
 
     def tick(self, seconds: float) -> None:
         """So many seconds have passed."""
@@ -158,21 +141,3 @@ class Patience:
                 self._spent[flood] = left
             else:
                 del self._spent[flood]
-
-    def _begin(self, kind: int, flags: int) -> None:
-        if kind != Kind.SETTINGS or flags & ACK:  # RFC 9113, 3.4
-            raise ConnectionEnd(ErrorCodes.PROTOCOL_ERROR, "the first frame is not SETTINGS")
-        self._begun = True
-
-    def _measure(self, frame: bytes) -> None:
-        size = (self._block or 0) + length(frame)
-        if size > MAX_BLOCK_BYTES:
-            raise ConnectionEnd(ErrorCodes.ENHANCE_YOUR_CALM, "too long a header block")
-        self._block = None if frame[4] & END_HEADERS else size
-
-
-def _is_empty(frame: bytes) -> bool:
-    size, flags = length(frame), frame[4]
-    if flags & END_STREAM:
-        return False
-    return not size or bool(flags & PADDED and len(frame) > 9 and size - 1 <= frame[9])

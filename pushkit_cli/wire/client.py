@@ -6,44 +6,42 @@ lowest last-stream-id, REFUSED_STREAM or an END_STREAM that was never handed ove
 
 from dataclasses import dataclass
 
-from h2.config import H2Configuration
-from h2.errors import ErrorCodes
-from h2.events import (
-    DataReceived,
-    Event,
-    RemoteSettingsChanged,
-    ResponseReceived,
-    StreamEnded,
-    StreamReset,
-    WindowUpdated,
-)
-from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes, Settings
-from h2.utilities import HeaderValidationFlags, validate_headers
-
 from pushkit_cli.apns.message import Headers, Request, Response
+from pushkit_cli.wire.blocks import BlockReader, RequestWriter
 from pushkit_cli.wire.bounds import FIELD_COST, MAX_HELD_BYTES, Patience
-from pushkit_cli.wire.flow import Outbox, announce_table_size
+from pushkit_cli.wire.connection import Connection
+from pushkit_cli.wire.fields import (
+    body_length,
+    check_answer,
+    check_length,
+    check_request,
+    check_trailers,
+)
 from pushkit_cli.wire.frames import (
+    END_HEADERS,
+    END_STREAM,
     MAX_STREAM,
+    PREFACE,
+    Code,
     ConnectionEnd,
-    Forgetful,
     GoAwayFrame,
     Kind,
-    Splitter,
-    as_goaway,
-    hand_over,
-    stream_of,
-    without_unknown,
+    Setting,
+    header_frames,
+    number,
+    settings,
 )
 
 MAX_ANSWER_BYTES = 65_536
 """More of an answer's body is read and forgotten: Apple's are under a hundred bytes."""
 _LIMIT_UNTIL_SETTINGS = 1
 _LIMIT_WHERE_NONE_IS_SET = 1000
-_A_REQUEST = HeaderValidationFlags(
-    is_client=False, is_trailer=False, is_response_header=False, is_push_promise=False
-)
+_MAX_LIST = 65_536
+"""Of an answer's headers, in the bytes of RFC 9113, 6.5.2."""
+_SETTINGS = {Setting.HEADER_TABLE_SIZE: 0, Setting.ENABLE_PUSH: 0}
+"""No table: then most blocks can be read by themselves, and a few at a glance."""
+_OK = {b"\x88": False, b"\x20\x88": True}
+"""Blocks that say `:status: 200` and no more; whether they empty the table first (RFC 7541)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,49 +73,50 @@ ClientEvent = Answered | Unprocessed | Lost
 
 @dataclass(slots=True)
 class _Open:
-    """A request without an outcome. `handed`: its END_STREAM left this object."""
+    """A request without an outcome. `written`: its END_STREAM is; `handed`: it left this object."""
 
+    written: bool = False
     handed: bool = False
     status: int | None = None
     headers: Headers = ()
     body: bytes = b""
+    length: int | None = None
+    size: int = 0
+    owed: int = 0
     cost: int = 0
 
 
-class ClientConnection:
+class ClientConnection(Connection):
     """The client's end of one connection.
 
     Give it requests while `room` allows and every byte that arrives; take `outgoing()` after
     each call and hand it to the transport; call `lost()` once when the transport has ended.
     `max_answer` is how many bytes of an answer's body are kept, `last_stream` the highest stream
-    to use (RFC 9113, 5.1.1: identifiers are never used again).
+    to use (5.1.1: identifiers are never used again).
     """
+
+    _writer: RequestWriter
 
     def __init__(
         self, *, max_answer: int = MAX_ANSWER_BYTES, last_stream: int = MAX_STREAM
     ) -> None:
+        super().__init__(
+            patience=Patience(begun=True),
+            reader=BlockReader(max_list=_MAX_LIST),
+            writer=RequestWriter(),
+        )
         self._max_answer = max_answer
         self._last_stream = last_stream
-        self._patience = Patience(begun=True)
+        self._next = 1
         self._held = 0
-        self._h2 = Forgetful(
-            H2Configuration(
-                client_side=True,
-                header_encoding=None,
-                validate_outbound_headers=False,  # `send` does, more strictly and sooner
-            )
-        )
-        self._h2.local_settings = Settings(
-            client=True, initial_values={SettingCodes.ENABLE_PUSH: 0}
-        )
-        self._h2.initiate_connection()
-        self._outbox = Outbox(self._h2)
-        self._split = Splitter()
         self._open: dict[int, _Open] = {}
-        self._ended: list[int] = []
+        self._written: list[_Open] = []
+        self._granted = _LIMIT_WHERE_NONE_IS_SET
         self._limit = _LIMIT_UNTIL_SETTINGS
+        self._events: list[ClientEvent] = []
         self.goaway: GoAwayFrame | None = None
         self.closed = False
+        self._out.append(PREFACE + settings(_SETTINGS))
 
     @property
     def room(self) -> int:
@@ -133,7 +132,7 @@ class ClientConnection:
 
     @property
     def _streams_left(self) -> int:
-        return (self._last_stream - (self._h2.highest_outbound_stream_id or -1)) // 2
+        return (self._last_stream - self._next + 2) // 2
 
     @property
     def waiting(self) -> int:
@@ -147,57 +146,46 @@ class ClientConnection:
         """
         if not self.room:
             raise ValueError("no room for another request on this connection")
-        try:  # before h2 has changed its compression table: there is no way back from that
-            list(validate_headers(request.headers, _A_REQUEST))
-        except ProtocolError as error:
-            raise ValueError(f"HTTP/2 cannot carry this request: {error}") from error
-        stream = self._h2.get_next_available_stream_id()
-        empty = not request.body
-        self._h2.send_headers(stream, request.headers, end_stream=empty)
-        self._open[stream] = _Open()
-        if empty:
-            self._ended.append(stream)
+        try:  # before the header table has changed: there is no way back from that
+            check_request(request.headers)
+        except ConnectionEnd as flaw:
+            raise ValueError(f"HTTP/2 cannot carry this request: {flaw.text}") from flaw
+        stream, body = self._next, request.body
+        self._next += 2
+        entry = self._open[stream] = _Open()
+        block = self._writer.write(request.headers)
+        self._out.append(header_frames(stream, block, end=not body))
+        if not body or self._outbox.write(stream, body):
+            self._has_written(entry)
         else:
-            self._outbox.put(stream, request.body)
-            self._ended += self._outbox.pump()
+            self._outbox.put(stream, body)
+            self._pump()
         return stream
 
     def outgoing(self) -> bytes:
         """Take the bytes to hand to the transport; from here on they count as sent."""
-        data = self._h2.data_to_send()
-        for stream in self._ended:
-            if stream in self._open:
-                self._open[stream].handed = True
-        self._ended.clear()
+        data = b"".join(self._out)
+        self._out.clear()
+        for entry in self._written:
+            entry.handed = True
+        self._written.clear()
         return data
 
     def receive(self, data: bytes) -> tuple[ClientEvent, ...]:
         """Read what arrived. A peer that breaks the protocol ends the connection, never raises."""
-        events: list[ClientEvent] = []
-        for frame in self._split.feed(data):
-            if self.closed:
-                break
-            goaway = as_goaway(frame)
-            if goaway is not None:
-                events += self._going_away(goaway)
-                continue
-            try:
-                self._weigh(frame)
-                if frame[3] == Kind.SETTINGS:
-                    frame = without_unknown(frame)
-                for event in hand_over(frame, self._h2):
-                    events += self._on(event)
-            except ProtocolError as error:
-                events += self.lost(f"the server broke HTTP/2: {error}")
-                self._h2.close_connection(error.error_code)
-                break
-            except ConnectionEnd as end:
-                events += self.lost(f"the server asks too much of this end: {end.text}")
-                self._h2.close_connection(end.code)
-                break
-        if not self.closed:
-            self._ended += self._outbox.pump()
-        return tuple(events)
+        if self.closed:
+            return ()
+        self._events = []
+        try:
+            self._hear(data)
+        except ConnectionEnd as end:
+            calm = end.code == Code.ENHANCE_YOUR_CALM
+            why = "the server asks too much of this end" if calm else "the server broke HTTP/2"
+            self._events += self.lost(f"{why}: {end.text}")
+            self._say_goodbye(end.code)
+        else:
+            self._pump()
+        return tuple(self._events)
 
     def give_up(self, stream: int, detail: str) -> tuple[ClientEvent, ...]:
         """Wait no longer for one answer: the stream is reset, and nobody knows what became of it.
@@ -207,104 +195,158 @@ class ClientConnection:
         entry = self._open.get(stream)
         if entry is None or self.closed:
             return ()
-        self._h2.reset_stream(stream, ErrorCodes.CANCEL)
-        entry.handed |= stream in self._ended  # what waits to be taken is still written
-        return (self._settle(stream, detail),)
+        return (self._cancel(stream, entry, Code.CANCEL, detail),)
 
     def lost(self, detail: str) -> tuple[ClientEvent, ...]:
         """The transport has ended: settle whatever is open."""
         self.closed = True
-        self._h2.clear_outbound_data_buffer()  # what is called unsent is never sent
+        self._out.clear()  # what is called unsent is never sent
         return tuple(self._settle(stream, detail) for stream in list(self._open))
 
     def close(self) -> None:
         """Say goodbye: GOAWAY without an error."""
         if not self.closed:
             self.closed = True
-            self._h2.close_connection()
+            self._say_goodbye(Code.NO_ERROR)
 
-    def _on(self, event: Event) -> list[ClientEvent]:
-        match event:
-            case ResponseReceived(stream_id=int() as stream, headers=list() as headers):
-                self._heard(stream, headers)
-            case DataReceived(stream_id=int() as stream, data=bytes() as data):
-                self._h2.acknowledge_received_data(event.flow_controlled_length or 0, stream)
-                entry = self._open.get(stream)
-                if entry is not None:
-                    kept = data[: self._max_answer - len(entry.body)]
-                    entry.body += kept
-                    self._keep(entry, len(kept))
-            case StreamEnded(stream_id=int() as stream):
-                return self._finished(stream)
-            case StreamReset(stream_id=int() as stream):
-                return self._was_reset(stream, event)
-            case WindowUpdated(stream_id=int() as stream):
-                if stream:
-                    self._outbox.opened(stream)
-            case RemoteSettingsChanged():
-                self._settings()
-        return []
+    def _say_goodbye(self, code: int) -> None:
+        self._out.append(GoAwayFrame(last_stream=0, code=code).encode())
 
-    def _heard(self, stream: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def _has_written(self, entry: _Open) -> None:
+        entry.written = True
+        self._written.append(entry)
+
+    def _pump(self) -> None:
+        for stream in self._outbox.pump():
+            self._has_written(self._open[stream])
+
+    # What arrives
+
+    def _opened(self, stream: int) -> bool:
+        return stream & 1 == 1 and stream < self._next
+
+    def _is_live(self, stream: int) -> bool:
+        return stream in self._open
+
+    def _weigh(self, kind: int, flags: int, stream: int) -> None:
+        """Count what costs a server next to nothing; the end of a request of ours costs it one."""
+        if kind != Kind.RST_STREAM or stream not in self._open:
+            self._patience.admit(kind, flags)
+
+    def _set(self, setting: int, value: int) -> None:
+        if setting == Setting.ENABLE_PUSH and value:  # 6.5.2
+            raise ConnectionEnd("a server that wants to be pushed to")
+        if setting == Setting.MAX_CONCURRENT_STREAMS:
+            self._granted = min(value, _LIMIT_WHERE_NONE_IS_SET)
+        super()._set(setting, value)
+
+    def _settled(self, *, acknowledged: bool) -> None:
+        self._limit = self._limit if acknowledged else self._granted
+
+    def _head(self, flags: int, stream: int, payload: bytes) -> None:
+        """A bare 200, whole, unpadded and without a priority, is known at a glance."""
         entry = self._open.get(stream)
-        if entry is not None:
-            status = dict(headers)[b":status"]
-            if len(status) != 3 or not status.isdigit():
-                raise ProtocolError(f"{status!r} is no status")
-            entry.status = int(status)
-            entry.headers = tuple((n, v) for n, v in headers if not n.startswith(b":"))
+        if (
+            payload not in _OK
+            or flags != END_HEADERS | END_STREAM
+            or entry is None
+            or entry.status is not None
+        ):
+            super()._head(flags, stream, payload)
+            return
+        if _OK[payload]:
+            self._reader.empty_table()
+        entry.status = 200
+        self._finish(stream)
+
+    def _fields(self, stream: int, block: bytes, *, ended: bool) -> None:
+        headers = self._reader.read(block)
+        if not self._opened(stream):  # 5.1, 5.1.1
+            raise ConnectionEnd("an answer on a stream that nobody opened")
+        entry = self._open.get(stream)
+        if entry is None:  # it was given up, or is over: 5.1 lets us ignore it
+            return
+        if entry.status is not None:
+            check_trailers(headers)
+            if not ended:  # 8.1
+                raise ConnectionEnd("an answer with two heads")
+            check_length(entry.length, entry.size, ended=True)
+        elif not self._has_begun(entry, headers, ended=ended):
+            return
+        if ended:
+            self._finish(stream)
+
+    def _has_begun(self, entry: _Open, headers: Headers, *, ended: bool) -> bool:
+        """Note the head of an answer; False where it only says that one will come (8.1)."""
+        status = check_answer(headers)
+        if 100 <= status < 200:
+            if ended:
+                raise ConnectionEnd("an interim answer that ends its stream")
+            return False
+        entry.status, entry.headers = status, headers[1:]
+        if not ended:
+            entry.length = body_length(headers)
             self._keep(entry, sum(len(n) + len(v) + FIELD_COST for n, v in entry.headers))
+        return True
+
+    def _body(self, stream: int, data: bytes, size: int, *, ended: bool) -> None:
+        entry = self._open.get(stream)
+        if entry is None:
+            return
+        if entry.status is None:  # 8.1
+            raise ConnectionEnd("a body without a head")
+        entry.size += len(data)
+        check_length(entry.length, entry.size, ended=ended)
+        kept = data[: self._max_answer - len(entry.body)]
+        entry.body += kept
+        self._keep(entry, len(kept))
+        if ended:
+            self._finish(stream)
+        else:
+            entry.owed = self._give_back(stream, entry.owed + size)
 
     def _keep(self, entry: _Open, size: int) -> None:
         """Count what answers without an end take. Raises ConnectionEnd where it is too much."""
         entry.cost += size
         self._held += size
         if self._held > MAX_HELD_BYTES:
-            raise ConnectionEnd(ErrorCodes.ENHANCE_YOUR_CALM, "too much of answers without an end")
+            raise ConnectionEnd("too much of answers without an end", Code.ENHANCE_YOUR_CALM)
 
-    def _weigh(self, frame: bytes) -> None:
-        """Count what costs a server next to nothing; the end of a request of ours costs it one."""
-        if frame[3] != Kind.RST_STREAM or stream_of(frame) not in self._open:
-            self._patience.admit(frame)
-
-    def _settings(self) -> None:
-        limit = self._h2.remote_settings.max_concurrent_streams
-        self._limit = min(limit, _LIMIT_WHERE_NONE_IS_SET)
-        announce_table_size(self._h2)
-        self._outbox.opened(0)
-
-    def _finished(self, stream: int) -> list[ClientEvent]:
-        if stream not in self._open:
-            return []
+    def _finish(self, stream: int) -> None:
         if self._outbox.has(stream):  # answered before the body is out: the rest stays here
-            self._h2.reset_stream(stream, ErrorCodes.CANCEL)
-        return [self._settle(stream, "the answer ended without a status")]
+            self._send(Kind.RST_STREAM, stream, number(Code.CANCEL))
+        self._events.append(self._settle(stream, "the answer has ended"))
 
-    def _was_reset(self, stream: int, event: StreamReset) -> list[ClientEvent]:
-        entry = self._open.get(stream)
-        if entry is None:
-            return []
-        code = event.error_code
-        if code == ErrorCodes.REFUSED_STREAM and entry.status is None:
+    def _was_reset(self, stream: int, code: int, /) -> None:
+        if code == Code.REFUSED_STREAM and self._open[stream].status is None:  # 8.7
             self._forget(stream)
-            return [Unprocessed(stream=stream, detail="the server refused the stream")]
-        name = code.name if isinstance(code, ErrorCodes) else str(code)
-        if event.remote_reset:
-            return [self._settle(stream, f"the server reset the stream: {name}")]
-        entry.handed |= stream in self._ended  # its END_STREAM goes out, and our reset after it
-        return [self._settle(stream, f"the server made us reset the stream: {name}")]
+            detail = "the server refused the stream"
+            self._events.append(Unprocessed(stream=stream, detail=detail))
+            return
+        detail = f"the server reset the stream: {_name(code)}"
+        self._events.append(self._settle(stream, detail))
 
-    def _going_away(self, frame: GoAwayFrame) -> list[ClientEvent]:
-        if self.goaway is None or frame.last_stream <= self.goaway.last_stream:
-            self.goaway = frame
+    def _reset(self, stream: int, code: int) -> None:
+        detail = f"the server made us reset the stream: {_name(code)}"
+        self._events.append(self._cancel(stream, self._open[stream], code, detail))
+
+    def _cancel(self, stream: int, entry: _Open, code: int, detail: str) -> ClientEvent:
+        """Reset a stream. What waits to be taken is still written, and the reset after it."""
+        self._send(Kind.RST_STREAM, stream, number(code))
+        entry.handed = entry.written
+        return self._settle(stream, detail)
+
+    def _goes_away(self, goodbye: GoAwayFrame, /) -> None:
+        if self.goaway is None or goodbye.last_stream <= self.goaway.last_stream:
+            self.goaway = goodbye
         last = self.goaway.last_stream
         above = [
             stream for stream, entry in self._open.items() if stream > last and not entry.status
         ]
+        detail = "the server is going away and did not look at it"
         for stream in above:
             self._forget(stream)
-        detail = "the server is going away and did not look at it"
-        return [Unprocessed(stream=stream, detail=detail) for stream in above]
+            self._events.append(Unprocessed(stream=stream, detail=detail))
 
     def _settle(self, stream: int, detail: str) -> ClientEvent:
         """A final status decides; without one, what left this process decides."""
@@ -322,3 +364,7 @@ class ClientConnection:
         entry = self._open.pop(stream)
         self._held -= entry.cost
         return entry
+
+
+def _name(code: int) -> str:
+    return Code(code).name if code <= max(Code) else str(code)

@@ -1,27 +1,17 @@
-"""What goes out keeps to what the peer allows: its windows and its header table. Pure."""
+"""What goes out keeps to the windows that the peer grants. Pure."""
 
 from collections import deque
 from dataclasses import dataclass
 
-from h2.connection import H2Connection
-
-_TABLE = 4_096
-_FRAME = 16_384
-"""Streams take turns at this size, the largest frame that every peer must take (RFC 9113, 4.2)."""
-
-
-def announce_table_size(connection: H2Connection) -> None:
-    """Let the next header block open with the size of its table (RFC 7541, 4.2); after SETTINGS.
-
-    hpack would write every size that was passed through, and none where the last came twice. A
-    peer that grants more does not make us keep more: hpack searches its table from end to end.
-    """
-    encoder = connection.encoder
-    size = min(encoder.header_table_size, _TABLE)
-    lowest = min([size, *encoder.table_size_changes])
-    encoder.header_table_size = size
-    encoder.table_size_changes = [lowest, size] if lowest < size else [size]
-    encoder.header_table.resized = True
+from pushkit_cli.wire.frames import (
+    END_STREAM,
+    MAX_FRAME,
+    MAX_WINDOW,
+    WINDOW,
+    Code,
+    ConnectionEnd,
+    head,
+)
 
 
 @dataclass(slots=True)
@@ -31,13 +21,18 @@ class _Body:
 
 
 class Outbox:
-    """Bodies on their way out, as far as the peer's windows allow (RFC 9113, 5.2).
+    """Bodies on their way out, as far as the peer's windows allow (5.2, 6.9).
 
-    Streams take turns, a frame each. Of time it knows what `pump` is told.
+    Streams take turns, a frame each of the size that every peer must take. What is written is
+    added to `out`. Of time it knows what `pump` is told.
     """
 
-    def __init__(self, connection: H2Connection) -> None:
-        self._h2 = connection
+    def __init__(self, out: list[bytes | memoryview]) -> None:
+        self._out = out
+        self._window = WINDOW
+        self._initial = WINDOW
+        self._used: dict[int, int] = {}
+        """What a stream has sent, less what it was granted since: its window lacks so much."""
         self._waiting: dict[int, _Body] = {}
         self._turns: deque[int] = deque()
         self._blocked: set[int] = set()
@@ -48,6 +43,40 @@ class Outbox:
     def ready(self) -> bool:
         """Whether `pump` would move something."""
         return bool(self._turns) and self._shut_since is None
+
+    def widen(self, increment: int) -> None:
+        """The connection's window grows. Raises ConnectionEnd where it is too large (6.9.1)."""
+        self._window += increment
+        if self._window > MAX_WINDOW:
+            raise ConnectionEnd("too large a window", Code.FLOW_CONTROL_ERROR)
+
+    def widen_stream(self, stream: int, increment: int) -> bool:
+        """A stream's window grows; False where it is too large, which ends the stream (6.9.1)."""
+        used = self._used[stream] = self._used.get(stream, 0) - increment
+        if stream in self._blocked:
+            self._blocked.discard(stream)
+            self._turns.append(stream)
+        return self._initial - used <= MAX_WINDOW
+
+    def resize(self, initial: int) -> None:
+        """SETTINGS change every stream's window, maybe below zero (6.9.2). Raises as `widen`."""
+        self._initial = initial
+        if initial - min(self._used.values(), default=0) > MAX_WINDOW:
+            raise ConnectionEnd("too large a window of a stream", Code.FLOW_CONTROL_ERROR)
+        self._turns.extend(self._blocked)
+        self._blocked.clear()
+
+    def write(self, stream: int, body: bytes) -> bool:
+        """Write the whole body of a stream that sent none, and END_STREAM, unless it must wait."""
+        size = len(body)
+        room = min(MAX_FRAME, self._window, self._initial)
+        if size > room or self._waiting or stream in self._used:
+            return False
+        self._out.append(head(size, 0x0, END_STREAM, stream) + body)
+        self._used[stream] = size
+        self._window -= size
+        self.sent += size
+        return True
 
     def put(self, stream: int, body: bytes) -> None:
         """Queue the whole body of a stream; END_STREAM goes with its last byte."""
@@ -60,21 +89,21 @@ class Outbox:
 
     def drop(self, stream: int) -> None:
         """Forget a stream that is gone."""
-        self._waiting.pop(stream, None)
-        self._blocked.discard(stream)
-
-    def opened(self, stream: int) -> None:
-        """A stream's window has grown; with 0 every stream's, by SETTINGS."""
-        grown = list(self._blocked) if not stream else [stream] if stream in self._blocked else []
-        self._blocked.difference_update(grown)
-        self._turns.extend(grown)
+        self._used.pop(stream, None)
+        if self._waiting:
+            self._waiting.pop(stream, None)
+            self._blocked.discard(stream)
 
     def pump(self, limit: int | None = None, *, now: float = 0.0) -> list[int]:
-        """Move what fits the windows into the connection; the streams that are now complete.
+        """Write what fits the windows; the streams that are now complete.
 
         It ends with the frame that reaches `limit` bytes.
         """
-        done = []
+        done: list[int] = []
+        if not self._waiting:
+            self._shut_since = None
+            self._turns.clear()
+            return done
         end = None if limit is None else self.sent + limit
         self._mark_shut(now)
         while self._turns and self._shut_since is None and (end is None or self.sent < end):
@@ -82,7 +111,7 @@ class Outbox:
             body = self._waiting.get(stream)
             if body is None:  # dropped
                 continue
-            room = min(self._h2.local_flow_control_window(stream), _FRAME)
+            room = min(self._initial - self._used.get(stream, 0), self._window, MAX_FRAME)
             if room <= 0:
                 self._blocked.add(stream)
                 body.blocked_since = now if body.blocked_since is None else body.blocked_since
@@ -102,10 +131,14 @@ class Outbox:
         return [stream for stream, at in since.items() if at is not None and at < moment]
 
     def _write(self, stream: int, body: _Body, room: int) -> bool:
-        """Hand over as much; whether that was the rest."""
+        """Write as much; whether that was the rest."""
         piece, body.left = body.left[:room], body.left[room:]
-        self._h2.send_data(stream, piece, end_stream=not body.left)
-        self.sent += len(piece)
+        size = len(piece)
+        flags = 0 if body.left else END_STREAM
+        self._out += (head(size, 0x0, flags, stream), piece)
+        self._used[stream] = self._used.get(stream, 0) + size
+        self._window -= size
+        self.sent += size
         body.blocked_since = None
         if body.left:
             self._turns.append(stream)
@@ -115,7 +148,7 @@ class Outbox:
 
     def _mark_shut(self, now: float) -> None:
         """Note since when there are bodies and no room in the connection's window."""
-        if not self._waiting or self._h2.outbound_flow_control_window > 0:
+        if not self._waiting or self._window > 0:
             self._shut_since = None
         elif self._shut_since is None:
             self._shut_since = now

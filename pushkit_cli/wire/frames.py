@@ -1,48 +1,81 @@
-"""Where HTTP/2 frames begin and end, and the few that are read or written by hand. Pure.
+"""HTTP/2 frames as bytes: where they begin and end, and how the short ones are written. Pure.
 
-GOAWAY never reaches h2: to it a connection that says GOAWAY is closed, while RFC 9113, 6.8 lets
-the streams up to its last identifier go on.
+Numbers behind rules, here and beside, are sections of RFC 9113 unless they name another.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-
-from h2.connection import H2Connection
-from h2.errors import ErrorCodes
-from h2.events import Event
-from h2.exceptions import DenialOfServiceError, FrameTooLargeError, ProtocolError
-from hpack.exceptions import HPACKError
+from struct import Struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 END_STREAM = ACK = 0x1
 END_HEADERS = 0x4
 PADDED = 0x8
-_HEADER = 9
+PRIORITY = 0x20
+MAX_FRAME = 16_384
+"""The largest payload that every peer must take, and the largest that we take (4.2)."""
 MAX_STREAM = 2**31 - 1
-"""The highest identifier a stream can have (RFC 9113, 5.1.1)."""
-_SETTING = 6
-_KNOWN_SETTINGS = range(1, 7)
+"""The highest identifier a stream can have (5.1.1)."""
+MAX_WINDOW = 2**31 - 1
+"""What no window may exceed (6.9.1)."""
+WINDOW = 65_535
+"""What a window is at first (6.9.2)."""
+_HEAD = Struct(">BHBBL")
+
+Frame = tuple[int, int, int, bytes]
+"""Type, flags, stream, payload; the reserved bit before the stream is ignored (4.1)."""
 
 
 class Kind(IntEnum):
-    """The types of frames that a client sends (RFC 9113, 6)."""
+    """The types of frames (6)."""
 
     DATA = 0x0
     HEADERS = 0x1
     PRIORITY = 0x2
     RST_STREAM = 0x3
     SETTINGS = 0x4
+    PUSH_PROMISE = 0x5
     PING = 0x6
     GOAWAY = 0x7
     WINDOW_UPDATE = 0x8
     CONTINUATION = 0x9
 
 
-class ConnectionEnd(Exception):  # noqa: N818 - it is no error of ours
-    """What a peer did ends the connection: a connection error of RFC 9113, 5.4.1."""
+class Code(IntEnum):
+    """Why a stream or a connection ends (7)."""
 
-    def __init__(self, code: int, text: str) -> None:
+    NO_ERROR = 0x0
+    PROTOCOL_ERROR = 0x1
+    INTERNAL_ERROR = 0x2
+    FLOW_CONTROL_ERROR = 0x3
+    SETTINGS_TIMEOUT = 0x4
+    STREAM_CLOSED = 0x5
+    FRAME_SIZE_ERROR = 0x6
+    REFUSED_STREAM = 0x7
+    CANCEL = 0x8
+    COMPRESSION_ERROR = 0x9
+    CONNECT_ERROR = 0xA
+    ENHANCE_YOUR_CALM = 0xB
+    INADEQUATE_SECURITY = 0xC
+    HTTP_1_1_REQUIRED = 0xD
+
+
+class Setting(IntEnum):
+    """What SETTINGS can say (6.5.2)."""
+
+    HEADER_TABLE_SIZE = 0x1
+    ENABLE_PUSH = 0x2
+    MAX_CONCURRENT_STREAMS = 0x3
+    INITIAL_WINDOW_SIZE = 0x4
+    MAX_FRAME_SIZE = 0x5
+    MAX_HEADER_LIST_SIZE = 0x6
+
+
+class ConnectionEnd(Exception):  # noqa: N818 - it is no error of ours
+    """What a peer did ends the connection: a connection error (5.4.1)."""
+
+    def __init__(self, text: str, code: int = Code.PROTOCOL_ERROR) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
@@ -50,7 +83,7 @@ class ConnectionEnd(Exception):  # noqa: N818 - it is no error of ours
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoAwayFrame:
-    """RFC 9113, 6.8: no stream above `last_stream` was or will be processed."""
+    """No stream above `last_stream` was or will be processed (6.8)."""
 
     last_stream: int
     code: int
@@ -59,105 +92,68 @@ class GoAwayFrame:
     def encode(self) -> bytes:
         """The frame as bytes."""
         payload = self.last_stream.to_bytes(4, "big") + self.code.to_bytes(4, "big") + self.debug
-        return len(payload).to_bytes(3, "big") + bytes((Kind.GOAWAY, 0)) + bytes(4) + payload
+        return frame(Kind.GOAWAY, 0, 0, payload)
 
 
-def length(frame: bytes) -> int:
-    """How long a frame says it is, its header aside."""
-    return int.from_bytes(frame[:3], "big")
+def head(size: int, kind: int, flags: int, stream: int) -> bytes:
+    """The nine bytes before a payload of so many (4.1)."""
+    return _HEAD.pack(size >> 16, size & 0xFFFF, kind, flags, stream)
 
 
-def stream_of(frame: bytes) -> int:
-    """The stream of a frame; a reserved bit stands before it."""
-    return int.from_bytes(frame[5:_HEADER], "big") & MAX_STREAM
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """A whole frame."""
+    return head(len(payload), kind, flags, stream) + payload
 
 
-def ends_block(frame: bytes) -> bool:
-    """Whether a header block ends with this frame."""
-    return frame[3] in (Kind.HEADERS, Kind.CONTINUATION) and bool(frame[4] & END_HEADERS)
+def number(value: int) -> bytes:
+    """An error code or a window's increment, as frames carry it."""
+    return value.to_bytes(4, "big")
 
 
-def window_update(increment: int) -> bytes:
-    """Room in the connection's window (RFC 9113, 6.9)."""
-    return b"\0\0\4" + bytes((Kind.WINDOW_UPDATE, 0)) + bytes(4) + increment.to_bytes(4, "big")
+def settings(values: dict[Setting, int]) -> bytes:
+    """A SETTINGS frame (6.5.1)."""
+    said = [key.to_bytes(2, "big") + number(value) for key, value in values.items()]
+    return frame(Kind.SETTINGS, 0, 0, b"".join(said))
 
 
-def without_unknown(settings: bytes) -> bytes:
-    """SETTINGS without what has no meaning to us (RFC 9113, 6.5.2): h2 would keep it for ever."""
-    said = [settings[at : at + _SETTING] for at in range(_HEADER, len(settings), _SETTING)]
-    kept = [one for one in said if len(one) < _SETTING or one[0] << 8 | one[1] in _KNOWN_SETTINGS]
-    if len(kept) == len(said) or settings[4] & ACK:
-        return settings
-    payload = b"".join(kept)
-    return len(payload).to_bytes(3, "big") + settings[3:_HEADER] + payload
+def header_frames(stream: int, block: bytes, *, end: bool) -> bytes:
+    """A header block as HEADERS, and CONTINUATION where it is long (6.2, 6.10)."""
+    flags = END_STREAM if end else 0
+    if len(block) <= MAX_FRAME:
+        return head(len(block), 0x1, flags | END_HEADERS, stream) + block
+    parts = [block[at : at + MAX_FRAME] for at in range(0, len(block), MAX_FRAME)]
+    frames = [frame(Kind.HEADERS, flags, stream, parts[0])]
+    frames += [frame(Kind.CONTINUATION, 0, stream, part) for part in parts[1:-1]]
+    return b"".join(frames) + frame(Kind.CONTINUATION, END_HEADERS, stream, parts[-1])
 
 
-def as_goaway(frame: bytes) -> GoAwayFrame | None:
-    """Read a whole frame as GOAWAY, `None` where it is another one or not well formed."""
-    if len(frame) < _HEADER + 8 or frame[3] != Kind.GOAWAY:
-        return None
-    if stream_of(frame):
-        return None
-    return GoAwayFrame(
-        last_stream=int.from_bytes(frame[9:13], "big") & MAX_STREAM,
-        code=int.from_bytes(frame[13:17], "big"),
-        debug=frame[17:],
-    )
-
-
-def hand_over(frame: bytes, connection: H2Connection) -> list[Event]:
-    """Give one frame to h2, which would wait for the whole of one that it is going to refuse.
-
-    Raises ProtocolError, the GOAWAY that says so being written.
-    """
-    size = length(frame)
-    filled_ack = size and frame[3] == Kind.SETTINGS and frame[4] & ACK  # RFC 9113, 6.5
-    if size > connection.max_inbound_frame_size or filled_ack:
-        connection.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
-        raise FrameTooLargeError(f"a frame of {size} bytes")
-    return connection.receive_data(frame)
-
-
-def code_of(error: ProtocolError) -> int:
-    """The code of RFC 9113 for an error of h2, which has another for header blocks (4.3)."""
-    if isinstance(error.__cause__, HPACKError) and not isinstance(error, DenialOfServiceError):
-        return ErrorCodes.COMPRESSION_ERROR
-    return error.error_code
-
-
-def without_goaway(written: bytes) -> bytes:
-    """What h2 wrote without the goodbye at its end: we say our own."""
-    at = len(written) - _HEADER - 8
-    return written[:at] if at >= 0 and written[at + 3] == Kind.GOAWAY else written
-
-
-class Forgetful(H2Connection):
-    """h2 with a shorter memory: of each stream that was closed it would keep 65,536 for ever."""
-
-    MAX_CLOSED_STREAMS = 4_000
+def without_padding(payload: bytes) -> bytes:
+    """What stands between the length of the padding and the padding (6.1, 6.2)."""
+    if not payload:
+        raise ConnectionEnd("a padded frame of no bytes", Code.FRAME_SIZE_ERROR)
+    if payload[0] >= len(payload):
+        raise ConnectionEnd("padding as long as its frame")
+    return payload[1 : len(payload) - payload[0]]
 
 
 class Splitter:
-    """Cuts a stream of bytes into whole frames; of one too large for us, into its header alone."""
+    """Cuts a stream of bytes into whole frames."""
 
-    def __init__(self, *, max_frame: int = 16384) -> None:
+    def __init__(self) -> None:
         self._rest = b""
-        self._max = max_frame
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The frames completed by `data`, each with its header."""
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames completed by `data`. Raises ConnectionEnd at the head of one too large."""
         buffer = self._rest + data if self._rest else data
         start, end = 0, len(buffer)
-        while end - start >= _HEADER:
-            size = int.from_bytes(buffer[start : start + 3], "big")
-            if size > self._max:  # what follows its header is never read: the connection ends
-                self._rest = b""
-                yield buffer[start : start + _HEADER]
-                return
-            stop = start + _HEADER + size
+        while end - start >= 9:
+            high, low, kind, flags, stream = _HEAD.unpack_from(buffer, start)
+            size = high << 16 | low
+            if size > MAX_FRAME:  # 4.2
+                raise ConnectionEnd(f"a frame of {size} bytes", Code.FRAME_SIZE_ERROR)
+            stop = start + 9 + size
             if stop > end:
                 break
-            self._rest = b""
-            yield buffer[start:stop]
+            yield kind, flags, stream & MAX_STREAM, buffer[start + 9 : stop]
             start = stop
         self._rest = buffer[start:]

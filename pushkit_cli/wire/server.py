@@ -5,29 +5,15 @@ told so the way Apple does it: frames, whatever it sent.
 """
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-
-from h2.config import H2Configuration
-from h2.errors import ErrorCodes
-from h2.events import (
-    DataReceived,
-    Event,
-    RemoteSettingsChanged,
-    RequestReceived,
-    SettingsAcknowledged,
-    StreamEnded,
-    StreamReset,
-    WindowUpdated,
-)
-from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes, Settings
 
 from pushkit_cli.apns.acts import Act, GoAway, Reset, Respond, Stall
 from pushkit_cli.apns.acts import Settings as NewSettings
 from pushkit_cli.apns.facts import Trouble
-from pushkit_cli.apns.message import Headers, Request
+from pushkit_cli.apns.message import Headers, Request, Response
 from pushkit_cli.apns.push import MAX_BODY_BYTES
+from pushkit_cli.wire.blocks import TABLE, AnswerWriter, BlockReader
 from pushkit_cli.wire.bounds import (
     FIELD_COST,
     GREETING_S,
@@ -39,40 +25,38 @@ from pushkit_cli.wire.bounds import (
     Flood,
     Patience,
 )
-from pushkit_cli.wire.flow import Outbox, announce_table_size
+from pushkit_cli.wire.connection import Connection
+from pushkit_cli.wire.fields import body_length, check_length, check_request, check_trailers
 from pushkit_cli.wire.frames import (
-    END_STREAM,
+    MAX_FRAME,
     PREFACE,
+    WINDOW,
+    Code,
     ConnectionEnd,
-    Forgetful,
     GoAwayFrame,
     Kind,
-    Splitter,
-    as_goaway,
-    code_of,
-    ends_block,
-    hand_over,
-    length,
-    stream_of,
-    window_update,
-    without_goaway,
-    without_unknown,
+    Setting,
+    header_frames,
+    number,
+    settings,
 )
 
+_MAX_LIST = 8_000
 _SETTINGS = {
-    SettingCodes.HEADER_TABLE_SIZE: 4096,
-    SettingCodes.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
-    SettingCodes.INITIAL_WINDOW_SIZE: 65535,
-    SettingCodes.MAX_FRAME_SIZE: 16384,
-    SettingCodes.MAX_HEADER_LIST_SIZE: 8000,
+    Setting.HEADER_TABLE_SIZE: TABLE,
+    Setting.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
+    Setting.INITIAL_WINDOW_SIZE: WINDOW,
+    Setting.MAX_FRAME_SIZE: MAX_FRAME,
+    Setting.MAX_HEADER_LIST_SIZE: _MAX_LIST,
 }
 _PART = 256 * 1024
 """Bodies go out in parts of this size, so that the next waits until there is room for it."""
-_CREDIT = 16_384
-"""Room for what came on dead streams is given back in such portions, a quarter of the window."""
-_REMEMBERED = MAX_STREAMS
-"""Of so many streams that we reset, what was on its way is overlooked (RFC 9113, 5.1)."""
-_MAX_TEXT = 200
+_SMALL = 1_024
+"""Bodies of refusals are written at once, where nothing waits."""
+_REMEMBERED = 2 * MAX_STREAMS
+"""So many streams that were reset: of ours, what was on its way is overlooked (5.1)."""
+_GAPS = 100
+"""So often we know which streams were never opened, but passed over (5.1.1)."""
 _HTTP1_LINE = re.compile(rb"([A-Z]{1,16} \S{1,1000}) HTTP/1")
 _HTTP1_BEGUN = re.compile(rb"[A-Z]{1,16}( \S{0,1000}( [HTP/]{0,5})?)?")
 
@@ -90,11 +74,13 @@ class _Arriving:
     headers: Headers
     since: float
     cost: int
+    length: int | None
     size: int = 0
+    owed: int = 0
     kept: bytearray = field(default_factory=bytearray)
 
 
-class ServerConnection:
+class ServerConnection(Connection):
     """The server's end of one connection.
 
     Give it every byte that arrives, the acts that answer, and the seconds that pass; take
@@ -103,45 +89,34 @@ class ServerConnection:
     bytes of a body are kept; all are counted.
     """
 
+    _writer: AnswerWriter
+
     def __init__(self, *, max_streams: int = 1, max_body: int = MAX_BODY_BYTES) -> None:
-        self._max_body = max_body
-        self._h2 = Forgetful(
-            H2Configuration(
-                client_side=False,
-                header_encoding=None,
-                normalize_inbound_headers=False,  # it joins and moves cookies
-            )
+        super().__init__(
+            patience=Patience(), reader=BlockReader(max_list=_MAX_LIST), writer=AnswerWriter()
         )
-        settings = {**_SETTINGS, SettingCodes.MAX_CONCURRENT_STREAMS: max_streams}
-        said = Settings(client=False, initial_values=settings)
-        for setting in said.keys() - settings.keys():  # h2 would write its defaults too
-            del said[setting]
-        self._h2.local_settings = said
-        self._h2.initiate_connection()
-        self._h2.local_settings = Settings(client=False, initial_values=settings)
-        self._leave_the_limit_to_us()
-        self._h2.decoder.max_header_list_size = _SETTINGS[SettingCodes.MAX_HEADER_LIST_SIZE]
+        self._max_body = max_body
         self._limit = max_streams
         self._limit_known = False
-        self._outbox = Outbox(self._h2)
-        self._patience = Patience()
         self._time = 0.0
-        self._split = Splitter()
         self._preface = b""
         self._greeted = False
+        self._requests: list[Received] = []
         self._arriving: dict[int, _Arriving] = {}
         self._held = 0
         self._unanswered: dict[int, bool] = {}  # whether the answer may have a body
         self._writing: set[int] = set()
         self._stalled: set[int] = set()
-        self._dead: OrderedDict[int, None] = OrderedDict()
-        self._owed = 0
+        self._reset_streams: OrderedDict[int, bool] = OrderedDict()  # whether by us
+        self._gaps: deque[range] = deque(maxlen=_GAPS)
+        self._highest = -1
         self._last = 0
-        self._extra = b""
+        self._counted = 0
         self._final: int | None = None
         self._said_goodbye = -LINGER_S
         self._leaving = False
         self._broken = False
+        self._out.append(settings({**_SETTINGS, Setting.MAX_CONCURRENT_STREAMS: max_streams}))
 
     @property
     def finished(self) -> bool:
@@ -166,28 +141,26 @@ class ServerConnection:
     def outgoing(self) -> bytes:
         """Take bytes to write: all but bodies, and of those no more than a part."""
         if not self._broken:
-            before = self._outbox.sent
-            self._writing.difference_update(self._outbox.pump(_PART, now=self._time))
-            if self._outbox.sent > before:
-                self._patience.sent(self._outbox.sent - before)
-        data = self._h2.data_to_send() + self._extra
-        self._extra = b""
+            for stream in self._outbox.pump(_PART, now=self._time):
+                self._writing.discard(stream)
+                self._outbox.drop(stream)
+            if self._outbox.sent > self._counted:
+                self._patience.sent(self._outbox.sent - self._counted)
+                self._counted = self._outbox.sent
+        data = b"".join(self._out)
+        self._out.clear()
         return data
 
     def receive(self, data: bytes) -> tuple[Received, ...]:
         """Read what arrived; whole requests come back. Never raises, whatever a client sends."""
         if self._broken:
             return ()
-        requests: list[Received] = []
+        self._requests = []
         try:
-            for frame in self._frames(data):
-                requests += self._read(frame)
+            self._hear(data if self._greeted else self._after_preface(data))
         except ConnectionEnd as end:
             self._give_up(end)
-        except ProtocolError as error:
-            self._extra = without_goaway(self._h2.data_to_send()) + self._extra
-            self._give_up(ConnectionEnd(code_of(error), str(error)[:_MAX_TEXT]))
-        return tuple(requests)
+        return tuple(self._requests)
 
     def act(self, act: Act) -> None:
         """Do what was decided; an answer to a stream that is gone goes nowhere."""
@@ -195,27 +168,30 @@ class ServerConnection:
             return
         match act:
             case Respond(stream=stream, response=response) if stream in self._unanswered:
-                # An answer to HEAD has no content (RFC 9110, 9.3.2).
-                body = response.body if self._unanswered.pop(stream) else b""
-                headers = [(b":status", str(response.status).encode()), *response.headers]
-                self._h2.send_headers(stream, headers, end_stream=not body)
-                self._patience.answered()
-                if body:
-                    self._writing.add(stream)
-                    self._outbox.put(stream, body)
+                self._respond(stream, response)
             case Reset(stream=stream, code=code) if stream in self._unanswered:
-                self._h2.reset_stream(stream, code)
-                self._forget(stream)
+                self._end(stream, code)
             case Stall(stream=stream) if stream in self._unanswered:
                 del self._unanswered[stream]
                 self._stalled.add(stream)
-            case NewSettings(max_streams=number):
-                self._limit = number
-                self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: number})
+            case NewSettings(max_streams=limit):
+                self._limit = limit
+                self._out.append(settings({Setting.MAX_CONCURRENT_STREAMS: limit}))
                 self._patience.settings_sent()
-                self._leave_the_limit_to_us()
             case GoAway(code=code, debug=debug):
-                self._goaway(code, debug)
+                self._say_goodbye(code, debug)
+
+    def _respond(self, stream: int, response: Response) -> None:
+        """An answer to HEAD has no content (RFC 9110, 9.3.2)."""
+        body = response.body if self._unanswered.pop(stream) else b""
+        block = self._writer.write(response.status, response.headers)
+        self._out.append(header_frames(stream, block, end=not body))
+        self._patience.answered()
+        if not body or (len(body) <= _SMALL and self._outbox.write(stream, body)):
+            self._outbox.drop(stream)
+        else:
+            self._writing.add(stream)
+            self._outbox.put(stream, body)
 
     def tick(self, seconds: float) -> None:
         """So many seconds have passed: who keeps us waiting too long is given up."""
@@ -230,46 +206,37 @@ class ServerConnection:
 
     def _give_up_the_slow(self) -> None:
         if not self._patience.begun and self._time > GREETING_S:
-            raise ConnectionEnd(ErrorCodes.PROTOCOL_ERROR, "no HTTP/2 preface came")
+            raise ConnectionEnd("no HTTP/2 preface came")
         self._outbox.pump(0, now=self._time)
         if self._outbox.shut_before(self._time - WINDOW_S):
-            raise ConnectionEnd(ErrorCodes.ENHANCE_YOUR_CALM, "the connection's window stays shut")
+            raise ConnectionEnd("the connection's window stays shut", Code.ENHANCE_YOUR_CALM)
         slow = self._outbox.blocked_before(self._time - WINDOW_S)
         begun = ((stream, entry.since) for stream, entry in self._arriving.items())
         slow += [stream for stream, since in begun if since < self._time - REQUEST_S]
         for stream in slow:
-            self._reset(stream, ErrorCodes.ENHANCE_YOUR_CALM, Flood.MADE_RESET)
-
-    def _leave_the_limit_to_us(self) -> None:
-        """A stream above the limit ends the connection in h2; RFC 9113, 5.1.2 refuses the stream.
-
-        Nor does h2 need its own: what is refused is closed.
-        """
-        del self._h2.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS]
+            self._reset(stream, Code.ENHANCE_YOUR_CALM)
 
     @property
     def _is_full(self) -> bool:
         """Whether one more stream is above the limit, which counts once the client knows it.
 
-        That is when it acknowledged the first SETTINGS (RFC 9113, 6.5.3). Another limit counts at
-        once: Apple refuses what was under way when it lowers it (seen 2019, 2020).
+        That is when it acknowledged the first SETTINGS (6.5.3). Another limit counts at once:
+        Apple refuses what was under way when it lowers it (seen 2019, 2020).
         """
         limit = self._limit if self._limit_known else max(self._limit, MAX_STREAMS)
         return self._open >= limit or self._held > MAX_HELD_BYTES
 
-    def _frames(self, data: bytes) -> list[bytes]:
-        """Cut frames; the preface goes first, and what is not HTTP/2 gets Apple's answer."""
-        if not self._greeted:
-            self._preface += data
-            if not PREFACE.startswith(self._preface[: len(PREFACE)]):
-                self._refuse_http1()
-                return []
-            if len(self._preface) < len(PREFACE):
-                return []
-            self._greeted = True
-            self._h2.receive_data(PREFACE)
-            data, self._preface = self._preface[len(PREFACE) :], b""
-        return list(self._split.feed(data))
+    def _after_preface(self, data: bytes) -> bytes:
+        """What follows the preface (3.4); what is not HTTP/2 gets Apple's answer."""
+        self._preface += data
+        if not PREFACE.startswith(self._preface[: len(PREFACE)]):
+            self._refuse_http1()
+            return b""
+        if len(self._preface) < len(PREFACE):
+            return b""
+        self._greeted = True
+        data, self._preface = self._preface[len(PREFACE) :], b""
+        return data
 
     @property
     def trouble(self) -> Trouble | None:
@@ -287,106 +254,131 @@ class ServerConnection:
         text = (
             b"Unexpected HTTP/1.x request: " + line[1] if line else b"HTTP/2 client preface missing"
         )
-        self._goaway(ErrorCodes.PROTOCOL_ERROR, text)
+        self._say_goodbye(Code.PROTOCOL_ERROR, text)
         self._broken = True
 
     def _give_up(self, end: ConnectionEnd) -> None:
-        self._goaway(end.code, end.text.encode())
+        self._say_goodbye(end.code, end.text.encode())
         self._broken = True
 
-    def _goaway(self, code: int, debug: bytes) -> None:
+    def _say_goodbye(self, code: int, debug: bytes) -> None:
         self._said_goodbye = self._time
-        self._final = self._last  # what comes after it is read and forgotten (RFC 9113, 6.8)
-        self._extra += GoAwayFrame(last_stream=self._last, code=code, debug=debug).encode()
+        self._final = self._last  # what comes after it is read and forgotten (6.8)
+        goodbye = GoAwayFrame(last_stream=self._last, code=code, debug=debug)
+        self._out.append(goodbye.encode())
         self._leaving = True
 
-    def _read(self, frame: bytes) -> list[Received]:
-        self._patience.admit(frame)
-        kind, alone = frame[3], not self._patience.in_block
-        if alone and as_goaway(frame) is not None:  # the client will open no more streams
-            self._leaving = True
-            return []
-        if kind == Kind.DATA and alone and stream_of(frame) in self._dead:
-            self._overlook(frame)
-            return []
-        events = hand_over(without_unknown(frame) if kind == Kind.SETTINGS else frame, self._h2)
-        if not events and (kind == Kind.DATA or ends_block(frame)):
-            self._patience.spend(Flood.MADE_RESET)  # the stream is closed, and h2 says so again
-        return [received for event in events for received in self._on(event)]
+    # What arrives
 
-    def _overlook(self, frame: bytes) -> None:
-        """DATA that was under way to a stream we reset counts on the connection's window alone."""
-        if frame[4] & END_STREAM:
-            del self._dead[stream_of(frame)]
-        self._owed += length(frame)
-        if self._owed >= _CREDIT:
-            self._extra += window_update(self._owed)
-            self._owed = 0
+    def _opened(self, stream: int) -> bool:
+        return stream & 1 == 1 and stream <= self._highest
 
-    def _on(self, event: Event) -> list[Received]:
-        match event:
-            case RequestReceived(stream_id=int() as stream, headers=list() as headers):
-                self._begin(stream, tuple(headers))
-            case DataReceived(stream_id=int() as stream, data=bytes() as data):
-                self._h2.acknowledge_received_data(event.flow_controlled_length or 0, stream)
-                self._keep(stream, data)
-            case StreamEnded(stream_id=int() as stream):
-                return self._whole(stream)
-            case StreamReset(stream_id=int() as stream):
-                if not event.remote_reset:
-                    self._bury(stream, Flood.MADE_RESET)
-                self._forget(stream)
-            case WindowUpdated(stream_id=int() as stream):
-                if stream:
-                    self._outbox.opened(stream)
-            case SettingsAcknowledged():
-                self._limit_known = True
-            case RemoteSettingsChanged():
-                announce_table_size(self._h2)
-                self._outbox.opened(0)
-        return []
+    def _is_live(self, stream: int) -> bool:
+        return (
+            stream in self._arriving
+            or stream in self._unanswered
+            or stream in self._writing
+            or stream in self._stalled
+        )
 
-    def _begin(self, stream: int, headers: Headers) -> None:
+    def _settled(self, *, acknowledged: bool) -> None:
+        self._limit_known |= acknowledged
+
+    def _goes_away(self, _goodbye: GoAwayFrame, /) -> None:
+        self._leaving = True  # the client will open no more streams
+
+    def _fields(self, stream: int, block: bytes, *, ended: bool) -> None:
+        headers = self._reader.read(block)
+        if stream & 1 == 0:  # 5.1.1
+            raise ConnectionEnd("an even stream")
+        if stream > self._highest:
+            self._begin(stream, headers, ended=ended)
+        elif stream in self._arriving:
+            check_trailers(headers)
+            if not ended:  # 8.1
+                raise ConnectionEnd("a request with two heads")
+            self._whole(stream)
+        elif self._reset_streams.get(stream) is True:
+            self._patience.spend(Flood.OTHER)
+        elif stream in self._reset_streams or self._is_live(stream):
+            self._is_closed(stream)
+        elif any(stream in gap for gap in self._gaps):  # 5.1.1
+            raise ConnectionEnd("a stream below another")
+        else:  # 5.1
+            raise ConnectionEnd("HEADERS on a stream that has ended", Code.STREAM_CLOSED)
+
+    def _begin(self, stream: int, headers: Headers, *, ended: bool) -> None:
+        check_request(headers)
+        length = body_length(headers)
+        if stream > self._highest + 2:
+            self._gaps.append(range(self._highest + 2, stream, 2))
+        self._highest = stream
         if self._final is not None:
+            self._remember(stream, by_us=True)
             self._patience.spend(Flood.FORGOTTEN)
             return
-        if self._is_full:
-            self._reset(stream, ErrorCodes.REFUSED_STREAM, Flood.REFUSED)
+        if self._is_full:  # 5.1.2
+            self._reset(stream, Code.REFUSED_STREAM, Flood.REFUSED)
             return
-        self._last = max(self._last, stream)
+        self._last = stream
         cost = sum(len(name) + len(value) + FIELD_COST for name, value in headers)
         self._held += cost
-        self._arriving[stream] = _Arriving(headers, since=self._time, cost=cost)
+        self._arriving[stream] = _Arriving(headers, since=self._time, cost=cost, length=length)
+        if ended:
+            self._whole(stream)
 
-    def _keep(self, stream: int, data: bytes) -> None:
+    def _body(self, stream: int, data: bytes, size: int, *, ended: bool) -> None:
         entry = self._arriving.get(stream)
         if entry is not None:  # count all, keep no more than the largest body that is allowed
             kept = data[: self._max_body - len(entry.kept)]
             entry.size += len(data)
+            check_length(entry.length, entry.size, ended=False)
             entry.kept += kept
             entry.cost += len(kept)
             self._held += len(kept)
+            if ended:
+                self._whole(stream)
+            else:
+                entry.owed = self._give_back(stream, entry.owed + size)
+        elif self._reset_streams.get(stream) is not True:
+            self._is_closed(stream)
+        elif ended:
+            del self._reset_streams[stream]
 
-    def _whole(self, stream: int) -> list[Received]:
-        entry = self._arriving.pop(stream, None)
-        if entry is None:
-            return []
+    def _whole(self, stream: int) -> None:
+        entry = self._arriving.pop(stream)
         self._held -= entry.cost
+        check_length(entry.length, entry.size, ended=True)
         request = Request(headers=entry.headers, body=bytes(entry.kept), body_size=entry.size)
-        self._unanswered[stream] = request.method != "HEAD"
-        return [Received(stream=stream, request=request)]
+        self._unanswered[stream] = (b":method", b"HEAD") not in entry.headers
+        self._requests.append(Received(stream=stream, request=request))
 
-    def _reset(self, stream: int, code: ErrorCodes, flood: Flood) -> None:
-        self._h2.reset_stream(stream, code)
-        self._bury(stream, flood)
+    def _is_closed(self, stream: int) -> None:
+        """More came on a stream that the client has ended or reset (5.1)."""
+        if self._is_live(stream):
+            self._reset(stream, Code.STREAM_CLOSED)
+        else:
+            self._send(Kind.RST_STREAM, stream, number(Code.STREAM_CLOSED))
+            self._patience.spend(Flood.MADE_RESET)
+
+    def _was_reset(self, stream: int, _code: int, /) -> None:
         self._forget(stream)
+        self._remember(stream, by_us=False)
 
-    def _bury(self, stream: int, flood: Flood) -> None:
-        """Remember that we reset a stream, for what is still on its way to it."""
-        self._dead[stream] = None
-        if len(self._dead) > _REMEMBERED:
-            self._dead.popitem(last=False)
+    def _reset(self, stream: int, code: int, flood: Flood = Flood.MADE_RESET) -> None:
+        self._end(stream, code)
         self._patience.spend(flood)
+
+    def _end(self, stream: int, code: int) -> None:
+        self._send(Kind.RST_STREAM, stream, number(code))
+        self._forget(stream)
+        self._remember(stream, by_us=True)
+
+    def _remember(self, stream: int, *, by_us: bool) -> None:
+        """Of a stream that was reset, for what is still on its way to it."""
+        self._reset_streams[stream] = by_us
+        if len(self._reset_streams) > _REMEMBERED:
+            self._reset_streams.popitem(last=False)
 
     def _forget(self, stream: int) -> None:
         entry = self._arriving.pop(stream, None)

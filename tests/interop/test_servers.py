@@ -53,7 +53,7 @@ def test_a_push_that_nghttpd_takes_is_accepted(sender: Sender, nghttpd: Nghttpd)
     assert sent.stdout.startswith("accepted  0000…5f5f")
     (seen,) = nghttpd.seen(requests=1)
     assert seen.headers == _expected(nghttpd.port, to("00"), seen["authorization"])
-    assert seen.sensitive == ["authorization"]
+    assert seen.sensitive == [], "Apple lets the provider token be indexed: it seldom changes"
     assert seen.data == [len(b'{"callUUID":"x"}')]
 
 
