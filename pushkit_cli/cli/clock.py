@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def command() -> None:
     """See the emulator's time, and move it where `listen --clock manual` runs.
 
-    A listener judges provider tokens by it too: an hour away from the sender's time they have
-    expired.
+    A listener judges provider tokens by it too, and `pushkit send` makes them by it; those of
+    another sender have expired when the two are an hour apart.
     """
 
 

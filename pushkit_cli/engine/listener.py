@@ -385,6 +385,7 @@ def _announce(
             str(path) for path in (identity.trust.client_ca_file, *options.client_authorities)
         ],
         "auth": str(options.policy.trust),
+        "clock": "manual" if options.is_clock_manual else "system",
     }
     return stamp(body, seq=stage.seq, at_ms=int(host.now() * 1000))
 

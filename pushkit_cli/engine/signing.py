@@ -8,7 +8,7 @@ import binascii
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pushkit_cli.apns.token import ProviderToken
 from pushkit_cli.engine import host
 from pushkit_cli.engine.given import read_given
 from pushkit_cli.engine.setting import Setting
+from pushkit_cli.engine.timekeeping import manual_time
 from pushkit_cli.engine.where import Where
 from pushkit_cli.errors import ConfigError, CredentialError, StoreError
 from pushkit_cli.store.book import Credential
@@ -33,7 +34,8 @@ _STATELESS = "set PUSHKIT_KEY_FILE, PUSHKIT_TEAM_ID and PUSHKIT_KEY_ID"
 class Signer:
     """Who signs: a key, or with `certificate` nobody, because TLS says who we are.
 
-    `file_id` is the key id in the key file's name, where it has one.
+    `file_id` is the key id in the key file's name, where it has one. `now` (Unix seconds) is the
+    time of whoever will judge the token.
     """
 
     team_id: str
@@ -42,6 +44,7 @@ class Signer:
     public: Callable[[], bytes] = field(repr=False, default=lambda: b"")
     file_id: str | None = None
     certificate: CertificateFiles | None = None
+    now: Callable[[], float] = field(repr=False, default=host.now)
 
     def provider_token(self, cache: TokenCache, *, renew: str | None = None) -> str | None:
         """A provider token, kept or new; `None` with a certificate.
@@ -73,11 +76,11 @@ class Signer:
         )
         if not ours or not isinstance(found, ProviderToken):
             return None
-        return text if token.is_fresh(found.issued_at, host.now()) else None
+        return text if token.is_fresh(found.issued_at, self.now()) else None
 
     def _mint(self, key_id: str) -> str:
         try:
-            return token.mint(self.private(), team_id=self.team_id, key_id=key_id, now=host.now())
+            return token.mint(self.private(), team_id=self.team_id, key_id=key_id, now=self.now())
         except ValueError as error:
             raise CredentialError(
                 str(error), hint="the key must be the AuthKey_….p8 file from Apple, as it came"
@@ -87,7 +90,15 @@ class Signer:
 def signer(
     where: Where, *, app: str | None, setting: Setting, listener: dict[str, Any] | None
 ) -> Signer:
-    """Who signs for an app at a place. Raises ConfigError where nobody can."""
+    """Who signs for an app at a place, by the clock there. Raises ConfigError where nobody can."""
+    found = _signer(where, app, setting, listener)
+    at = manual_time(setting, listener, where.endpoint)
+    return found if at is None else replace(found, now=lambda: at)
+
+
+def _signer(
+    where: Where, app: str | None, setting: Setting, listener: dict[str, Any] | None
+) -> Signer:
     if setting.variable("PUSHKIT_ENDPOINT") is not None and not where.target.is_local:
         said = None  # the variables are the listener's
     else:

@@ -7,6 +7,7 @@ from pushkit_cli.engine.asking import ADVANCE, CLOCK, Listener, listener_of
 from pushkit_cli.engine.host import rfc3339
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.errors import ListenerError
+from pushkit_cli.net.sender import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,15 @@ class Time:
 def show(setting: Setting) -> Time:
     """Its time. Raises ListenerError where nobody listens."""
     return _time(_listener(setting).ask(CLOCK, {}))
+
+
+def manual_time(setting: Setting, ready: dict[str, Any] | None, endpoint: Endpoint) -> float | None:
+    """The time (Unix seconds) of the listener at an endpoint, where its clock stands still."""
+    if ready is None or ready.get("clock") != "manual":
+        return None
+    if str(endpoint) not in ready["endpoints"].values():
+        return None
+    return float(_listener(setting).ask(CLOCK, {})["now_ms"]) / 1000
 
 
 def advance(setting: Setting, seconds: float) -> Time:
