@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pushkit_cli.apns.message import Outcome
 from pushkit_cli.engine.bulk_order import BulkOrder
 from pushkit_cli.engine.bulk_records import Ended, Records, as_line
 from pushkit_cli.errors import StoreError, UsageError
@@ -97,7 +98,12 @@ class Lists:
             one.discard()
 
     def file_of(self, ended: Ended) -> TokenList | None:
-        """410 alone is dead; a token that is wrong here may be right in another environment."""
+        """410 alone is dead; a token that is wrong here may be right in another environment.
+
+        What lint holds stands in no list: APNs was not asked.
+        """
+        if ended.reply.outcome is not Outcome.REFUSED:
+            return None
         if ended.reply.status == _DEAD:
             return self.dead
         return self.suspect if ended.reply.reason in _SUSPECT else None
