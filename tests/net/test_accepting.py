@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from pushkit_cli.apns.acts import Act, Close, FailTls, Stall
-from pushkit_cli.engine.local import Trust, ensure_trust
+from pushkit_cli.engine.local import Trust
 from pushkit_cli.net import accepting
 from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import server_context
-from pushkit_cli.store.files import Home
 from tests.net.test_server import GREETING, SANDBOX, Client, House, client, opened, play
 
 HANDSHAKE_FAILURE = bytes.fromhex("15 0303 0002 02 28")
@@ -31,11 +30,6 @@ def client_hello() -> bytes:
     with suppress(ssl.SSLWantReadError):
         context.wrap_bio(ssl.MemoryBIO(), said, server_hostname="localhost").do_handshake()
     return said.read()
-
-
-@pytest.fixture(scope="module")
-def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
-    return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
 
 
 def small(trust: Trust, places: int, *acts: Act) -> House:

@@ -150,11 +150,6 @@ def test_a_home_keeps_its_authority_and_makes_a_damaged_one_anew(tmp_path: Path)
 # Over TLS
 
 
-@pytest.fixture(scope="module")
-def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
-    return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
-
-
 @asynccontextmanager
 async def asking(trust: Trust, authorities: bytes) -> AsyncIterator[House]:
     """A house that takes certificates of some authorities."""

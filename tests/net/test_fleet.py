@@ -1,48 +1,24 @@
 """Several connections at work over real sockets: each request has one outcome, whatever happens."""
 
 import asyncio
-import gc
 import socket
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pushkit_cli.apns.message import Request, Response
-from pushkit_cli.engine.local import Trust, ensure_trust
-from pushkit_cli.net.fleet import Fleet, Route
+from pushkit_cli.engine.local import Trust
+from pushkit_cli.net.fleet import Fleet
 from pushkit_cli.net.sender import Endpoint
 from pushkit_cli.net.tls import client_context
-from pushkit_cli.store.files import Home
 from tests.apns_host import answering
-from tests.net.visitors import PATIENCE_S, Script, Sheaf, apns, drive, until_gone, visited
+from tests.net.visitors import Script, Sheaf, apns, drive, route, until_gone, visited
 from tests.wire import raw
 from tests.wire.pair import accept, post
 
 SOON_S = 0.2
-
-
-@pytest.fixture(scope="module")
-def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
-    return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
-
-
-@pytest.fixture(scope="module")
-def context(trust: Trust) -> ssl.SSLContext:
-    return client_context(trust.ca_file)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_is_left_open() -> Iterator[None]:
-    """What nobody closed complains when it is collected, and that fails a test."""
-    yield
-    gc.collect()
-
-
-def route(endpoint: Endpoint, context: ssl.SSLContext, **more: Any) -> Route:
-    return Route(**{"endpoint": endpoint, "context": context, "timeout": PATIENCE_S, **more})
 
 
 # What goes well

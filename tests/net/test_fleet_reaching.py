@@ -1,10 +1,8 @@
 """How a fleet reaches its host: addresses in turn, pauses between tries, what stands in the way."""
 
 import asyncio
-import gc
 import socket
 import ssl
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -13,36 +11,15 @@ import pytest
 from pushkit_cli.engine.local import Trust, ensure_trust
 from pushkit_cli.errors import NotSentError, UntrustedError
 from pushkit_cli.net.backoff import pause_s
-from pushkit_cli.net.fleet import Fleet, Route
+from pushkit_cli.net.fleet import Fleet
 from pushkit_cli.net.proxy import Proxy
 from pushkit_cli.net.sender import Endpoint
 from pushkit_cli.net.tls import client_context
 from pushkit_cli.store.files import Home
-from tests.net.visitors import PATIENCE_S, Script, Sheaf, apns, drive, until_gone, visited
+from tests.net.visitors import Script, Sheaf, apns, drive, route, until_gone, visited
 from tests.wire.pair import post
 
 SOON_S = 0.2
-
-
-@pytest.fixture(scope="module")
-def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
-    return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
-
-
-@pytest.fixture(scope="module")
-def context(trust: Trust) -> ssl.SSLContext:
-    return client_context(trust.ca_file)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_is_left_open() -> Iterator[None]:
-    """What nobody closed complains when it is collected, and that fails a test."""
-    yield
-    gc.collect()
-
-
-def route(endpoint: Endpoint, context: ssl.SSLContext, **more: Any) -> Route:
-    return Route(**{"endpoint": endpoint, "context": context, "timeout": PATIENCE_S, **more})
 
 
 # Where no connection comes about

@@ -1,6 +1,5 @@
 """The blocking sender over real sockets: a push that left has an outcome, whatever happens."""
 
-import gc
 import socket
 import ssl
 import threading
@@ -30,25 +29,8 @@ Script = Callable[[socket.socket], object]
 
 
 @pytest.fixture(scope="module")
-def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
-    return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
-
-
-@pytest.fixture(scope="module")
 def other_trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
     return ensure_trust(Home(tmp_path_factory.mktemp("other") / "home"))
-
-
-@pytest.fixture
-def context(trust: Trust) -> ssl.SSLContext:
-    return client_context(trust.ca_file)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_is_left_open() -> Iterator[None]:
-    """What nobody closed complains when it is collected, and that fails a test."""
-    yield
-    gc.collect()
 
 
 @contextmanager

@@ -17,12 +17,11 @@ from pushkit_cli.apns.acts import Act, Respond
 from pushkit_cli.apns.facts import Certificate, Door, Trouble
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.apns.push import MAX_BODY_BYTES, Environment
-from pushkit_cli.engine.local import Trust, ensure_trust
+from pushkit_cli.engine.local import Trust
 from pushkit_cli.net.binding import bind
 from pushkit_cli.net.sender import Endpoint, exchange
 from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import client_context, server_context
-from pushkit_cli.store.files import Home
 from tests.wire import raw
 from tests.wire.pair import post
 
@@ -30,11 +29,6 @@ PATIENCE_S = 10.0
 GRACE_S = 5.0
 SANDBOX, PRODUCTION = Environment.SANDBOX, Environment.PRODUCTION
 OK = Response(status=200, headers=((b"apns-id", b"1"),))
-
-
-@pytest.fixture(scope="module")
-def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
-    return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
 
 
 class House:

@@ -12,11 +12,10 @@ from hpack import Encoder
 
 from pushkit_cli.apns.acts import GoAway, Respond
 from pushkit_cli.apns.message import Response
-from pushkit_cli.engine.local import Trust, ensure_trust
+from pushkit_cli.engine.local import Trust
 from pushkit_cli.net import server as net_server
 from pushkit_cli.net.server import Server
 from pushkit_cli.net.tls import server_context
-from pushkit_cli.store.files import Home
 from pushkit_cli.wire import server as wire_server
 from tests.net.test_server import GREETING, SANDBOX, Client, House, client, opened, play
 from tests.wire import raw
@@ -31,11 +30,6 @@ WIDE = (
     raw.settings(INITIAL_WINDOW_SIZE=raw.MAX_STREAM),
     raw.window(0, raw.MAX_STREAM - raw.WINDOW),
 )
-
-
-@pytest.fixture(scope="module")
-def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
-    return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
 
 
 class Files(House):

@@ -23,11 +23,6 @@ from tests.net.forger import Issuer, named, new_key, pem_of
 
 
 @pytest.fixture(scope="module")
-def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
-    return ensure_trust(Home(tmp_path_factory.mktemp("trust") / "home"))
-
-
-@pytest.fixture(scope="module")
 def other_trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
     return ensure_trust(Home(tmp_path_factory.mktemp("other") / "home"))
 

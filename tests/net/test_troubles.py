@@ -12,9 +12,7 @@ import pytest
 from pushkit_cli.apns.facts import Trouble
 from pushkit_cli.engine.local import Trust
 from pushkit_cli.net.tls import trouble_of
-from tests.net.test_server import SANDBOX, House, opened, play, trust
-
-__all__ = ["trust"]
+from tests.net.test_server import SANDBOX, House, opened, play
 
 
 def _trusting(house: House) -> ssl.SSLContext:

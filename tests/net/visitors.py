@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from random import Random
+from typing import Any
 
 from pushkit_cli.apns.message import Request, read_reply
 from pushkit_cli.engine.local import Trust
@@ -18,6 +19,11 @@ from tests.wire import raw
 
 PATIENCE_S = 10.0
 Script = Callable[[socket.socket], object]
+
+
+def route(endpoint: Endpoint, context: ssl.SSLContext, **more: Any) -> Route:
+    """A way to a port of ours, with a test's patience."""
+    return Route(**{"endpoint": endpoint, "context": context, "timeout": PATIENCE_S, **more})
 
 
 @contextmanager
