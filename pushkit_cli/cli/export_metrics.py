@@ -138,6 +138,10 @@ def _asked(terminal: Terminal, words: dict[str, Any]) -> Iterator[_Found | None]
     url = words["status_url"]
     if url is not None:
         check_status_url(url)
+    if url is not None and words["no_wait"]:
+        raise UsageError(
+            "--status-url is there already: --no-wait means nothing", hint="leave one out"
+        )
     planned = plan(order, terminal.setting())
     span = (
         None

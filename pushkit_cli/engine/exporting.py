@@ -325,6 +325,8 @@ def _redirected(who: str, arrival: Arrival) -> RefusedError:
 
 def _in_vain(error: PushkitError) -> NotSentError:
     """Nothing is changed by asking, so a run that heard no answer may be repeated."""
+    if isinstance(error, NotSentError):
+        return error
     return NotSentError(error.message, hint="asking again is safe")
 
 

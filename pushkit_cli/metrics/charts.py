@@ -73,7 +73,7 @@ def html(report: Report, *, title: str, show: Show) -> str:
         f"<h1>{_text(title, show)}</h1>",
         f'<p class="dim">{_text(_span(now), show)}, {now.export.rows:,} rows. {_legend(now)}</p>',
         _drawing(report, title, show, ""),
-        *(_broadcasts(now) if now.columns else _deliveries(report, show)),
+        *(_tables(report, show) if now.export.counts or now.export.hidden else ()),
         *(f"<p>{_text(note, show)}</p>" for note in _notes(report)),
         "</body></html>",
     ]
@@ -100,6 +100,8 @@ def _drawing(report: Report, title: str, show: Show, style: str) -> str:
 
 
 def _panels(now: Period) -> Iterator[_Panel]:
+    if not now.export.counts and not now.export.hidden:
+        return
     if now.export.dataset is not Dataset.delivery:
         for name, by_day in now.columns.items():
             values = [by_day.get(day, 0) for day in now.days]
@@ -150,6 +152,11 @@ def _rect(kind: str, left: float, wide: float, base: int, share: float, said: st
         f'<rect class="{kind}" x="{left:.2f}" y="{base - tall:.2f}" width="{wide:.2f}" '
         f'height="{tall:.2f}"><title>{_text(said, show)}</title></rect>'
     )
+
+
+def _tables(report: Report, show: Show) -> Iterator[str]:
+    is_delivery = report.now.export.dataset is Dataset.delivery
+    return _deliveries(report, show) if is_delivery else _broadcasts(report.now)
 
 
 def _deliveries(report: Report, show: Show) -> Iterator[str]:

@@ -159,6 +159,7 @@ def test_an_interrupt_says_how_to_go_on(pair: Pair) -> None:
         (("--dataset", "broadcast-channel"), 2, "needs --channel"),
         (("--app", "com.other.app"), 6, "no export token for com.other.app"),
         (("--min", "nothing"), 2, "is no limit"),
+        (("--no-wait", "--status-url", "https://127.0.0.1/"), 2, "--no-wait means nothing"),
         (("--endpoint", "https://evil.example"), 2, "would go to evil.example"),
         (("--read", "x.csv"), 2, "--read asks nobody"),
     ],

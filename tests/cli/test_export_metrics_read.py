@@ -103,6 +103,31 @@ def test_a_broadcast_report_hides_what_apple_hides(
     assert "hidden, too few to show: 1;" in told.out
 
 
+def test_broadcasts_of_a_day_are_compared_with_the_day_before(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    day = ("--since", "2026-11-17", "--until", "2026-11-17")
+    told = read(capfd, written(tmp_path, BROADCAST), *day)
+    assert [line.split() for line in told.out.splitlines()[-4:]] == [
+        ["against", "2026-11-16", "to", "2026-11-16"],
+        ["Broadcasts", "Published", "+100.0", "%"],
+        ["Broadcasts", "Delivered", "-"],
+        ["Total", "Subscriptions", "+80.0", "%"],
+    ]
+    nothing = read(capfd, written(tmp_path, BROADCAST), "--since", "2026-12-01")
+    assert nothing.out == "nothing was recorded on these days\n"
+
+
+def test_a_file_with_columns_and_statuses_that_nobody_knows(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = f"Region,{HEAD}\nEU,voip,Beamed - Up,2026-11-16,3\nEU,voip,Delivered,2026-11-16,1\n"
+    told = read(capfd, written(tmp_path, text))
+    assert "note: statuses of no known family: Beamed - Up 3" in told.out
+    assert "note: columns that nobody documents: Region" in told.out
+    assert "note: received is added up here" in told.out
+
+
 def test_the_forms_hold_the_same_rows(export: Path, capfd: pytest.CaptureFixture[str]) -> None:
     days = ("--since", "2026-11-17", "--until", "2026-11-17")
     as_csv = read(capfd, export, "--format", "csv", *days).out

@@ -52,7 +52,10 @@ def test_a_hidden_day_is_no_bar() -> None:
 
 def test_nothing_is_drawn_of_nothing() -> None:
     assert "nothing was recorded" in charts.svg(report(read([HEAD])), title="x", show=foreign)
-    assert "nothing was recorded" in charts.html(report(read([HEAD])), title="x", show=foreign)
+    for head in (HEAD, next(iter(BROADCAST))):
+        page = charts.html(report(read([head])), title="x", show=foreign)
+        assert "nothing was recorded" in page
+        assert "<table>" not in page
 
 
 def test_bars_stay_inside_however_many_there_are() -> None:
@@ -100,3 +103,24 @@ def test_the_page_allows_itself_its_own_style_alone() -> None:
     assert "http" not in page.replace('xmlns="http://www.w3.org/2000/svg"', "").replace(
         'http-equiv="Content', ""
     )
+
+
+def test_the_page_has_the_numbers_of_the_table_too() -> None:
+    rows = [("voip", ONCE, day, 90) for day in DAYS] + [("voip", DISABLED, DAYS[-1], 10)]
+    rows += [("voip", "Beamed - Up", DAYS[-1], 3)]
+    page = charts.html(
+        report(export(*rows), first=DAYS[-1], last=DAYS[-1]), title="x", show=foreign
+    )
+    for cells in (
+        ("voip", "100", "90.0%", "0.0%", "0.0%", "10.0%"),
+        ("disabled", "10", "100.0%"),
+        ("delivered", "90", "90", "+0.0%"),
+        ("discarded", "0", "10", "-"),
+    ):
+        assert "".join(f"<td>{cell}</td>" for cell in cells) in page
+    assert f"Against {DAYS[-2]}" in page
+    assert "<p>Statuses of no known family: Beamed - Up</p>" in page
+    other = charts.html(report(read(BROADCAST)), title="x", show=foreign)
+    assert "<td>Broadcasts Published</td><td>7</td><td>all days</td>" in other
+    assert "<td>Total Subscriptions</td>" in other
+    assert "<p>Hidden, too few to show: 2; no sum holds them.</p>" in other
