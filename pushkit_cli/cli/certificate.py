@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pushkit_cli.apns.push import Environment
+from pushkit_cli.cli import offers
 from pushkit_cli.cli.options import environments, file_bytes, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import ExitCode, UsageError
@@ -22,6 +23,7 @@ _KINDS = ("app", "voip", "watchkit", "mdm", "pass")
     "--app",
     "name",
     metavar="BUNDLE_ID",
+    shell_complete=offers.apps,
     help="The app. With pass the pass type id (pass.…), with mdm the topic (com.apple.mgmt.…; one "
     "is made up where none is said).",
 )

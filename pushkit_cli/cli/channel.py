@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pushkit_cli.cli import channel_lines, way
+from pushkit_cli.cli import channel_lines, offers, way
 from pushkit_cli.cli.options import CHANNEL_ID, ENVIRONMENTS, PLAIN, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.way import way_options
@@ -20,6 +20,7 @@ _OPTIONS = (
         "--app",
         type=PLAIN,
         metavar="BUNDLE_ID",
+        shell_complete=offers.apps,
         help="Whose channels; else what is known of the channel, or the listener's first app.",
     ),
     click.option(

@@ -7,6 +7,7 @@ import click
 
 from pushkit_cli.apns.push import Environment, known_type
 from pushkit_cli.apns.words import no_push_type
+from pushkit_cli.cli import offers
 from pushkit_cli.cli.device_lines import said, tell
 from pushkit_cli.cli.options import MOMENT, TYPE_NAME, json_option
 from pushkit_cli.cli.render import Terminal
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 _REASONS = ("failed", "remoteEnded", "unanswered", "answeredElsewhere", "declinedElsewhere")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _app = click.option(
-    "--app", metavar="BUNDLE_ID", help="Which app; else the first the device has in this run."
+    "--app",
+    metavar="BUNDLE_ID",
+    shell_complete=offers.apps,
+    help="Which app; else the first the device has in this run.",
 )
 _env = click.option(
     "--env",
@@ -60,7 +64,7 @@ def listing(terminal: Terminal, /) -> int:
 
 
 @command.command("show", epilog="Example: pushkit device show iphone")
-@click.argument("name")
+@click.argument("name", shell_complete=offers.emulated)
 @json_option
 @click.pass_obj
 def show(terminal: Terminal, /, name: str) -> int:
@@ -72,8 +76,10 @@ def show(terminal: Terminal, /, name: str) -> int:
 
 
 @command.command("set", epilog="Example: pushkit device set iphone dnd locked")
-@click.argument("name")
-@click.argument("words", metavar="WORD...", nargs=-1, required=True)
+@click.argument("name", shell_complete=offers.emulated)
+@click.argument(
+    "words", metavar="WORD...", nargs=-1, required=True, shell_complete=offers.conditions
+)
 @json_option
 @click.pass_obj
 def set_(terminal: Terminal, /, name: str, words: tuple[str, ...]) -> int:
@@ -99,7 +105,7 @@ def set_(terminal: Terminal, /, name: str, words: tuple[str, ...]) -> int:
 
 
 @command.command("reset", epilog="Example: pushkit device reset iphone")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=offers.emulated)
 @click.option("--all", "every", is_flag=True, allow_from_autoenv=False, help="Every device.")
 @json_option
 @click.pass_obj
@@ -119,7 +125,7 @@ def reset(terminal: Terminal, /, name: str | None, every: bool) -> int:
 
 
 @command.group("do", epilog="Example: pushkit device do iphone rotate-token voip")
-@click.argument("name")
+@click.argument("name", shell_complete=offers.emulated)
 @click.pass_context
 def do(ctx: click.Context, /, name: str) -> None:
     """Do something to the device NAME."""

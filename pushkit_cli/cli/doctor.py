@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pushkit_cli.cli import offers
 from pushkit_cli.cli.options import ENVIRONMENTS, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.way import way_options
@@ -18,10 +19,16 @@ _LABEL = 8
 
 
 @click.command(epilog="Examples: pushkit doctor · pushkit doctor --to iphone --env local")
-@click.option("--app", metavar="BUNDLE_ID", help="Look at what this app needs, not at every app.")
+@click.option(
+    "--app",
+    metavar="BUNDLE_ID",
+    shell_complete=offers.apps,
+    help="Look at what this app needs, not at every app.",
+)
 @click.option(
     "--to",
     metavar="NAME|TOKEN",
+    shell_complete=offers.devices,
     allow_from_autoenv=False,
     help="Ask to which environment, app and type a device token belongs, with pushes that APNs "
     "must refuse: no phone rings.",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import click
 
 from pushkit_cli.apns.explaining import Explanation
+from pushkit_cli.cli import offers
 from pushkit_cli.cli.options import json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import ExitCode, UsageError
@@ -17,7 +18,7 @@ _LABEL = 12
     epilog="Examples: pushkit explain BadDeviceToken · pushkit explain 410 · "
     "pushkit explain --expiration",
 )
-@click.argument("word", metavar="WORD")
+@click.argument("word", metavar="WORD", shell_complete=offers.words)
 @json_option
 @click.pass_obj
 def command(terminal: Terminal, /, word: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import click
 
 from pushkit_cli.apns.exports import Dataset
-from pushkit_cli.cli import metrics_lines
+from pushkit_cli.cli import metrics_lines, offers
 from pushkit_cli.cli.metrics_out import FORMATS, Lines, Made, draw, put
 from pushkit_cli.cli.options import ENVIRONMENTS, PLAIN, SOME_TIME, json_option
 from pushkit_cli.cli.render import Terminal
@@ -39,7 +39,7 @@ class _Found:
 
 
 @click.command(epilog="Example: pushkit export-metrics --app com.example.app --min delivered=95%")
-@click.option("--app", type=PLAIN, metavar="BUNDLE_ID",
+@click.option("--app", type=PLAIN, metavar="BUNDLE_ID", shell_complete=offers.apps,
     help="Whose metrics; else the one app that has a token, or the listener's first.")  # fmt: skip
 @click.option("--dataset", type=click.Choice([str(one) for one in Dataset]), default="delivery",
     show_default=True, help="Pushes, or broadcasts of an app or of one channel.")  # fmt: skip

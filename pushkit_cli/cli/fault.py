@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pushkit_cli.cli import offers
 from pushkit_cli.cli.fault_options import GRAMMAR, plan_option
 from pushkit_cli.cli.options import json_option
 from pushkit_cli.cli.render import Terminal
@@ -24,7 +25,9 @@ def command() -> None:
 
 
 @command.command("add", epilog="Example: pushkit fault add goaway@every500 'voip:stall@10%'")
-@click.argument("faults", nargs=-1, metavar="[[SELECTOR:]ACTION[@WHEN]]...")
+@click.argument(
+    "faults", nargs=-1, shell_complete=offers.faults, metavar="[[SELECTOR:]ACTION[@WHEN]]..."
+)
 @plan_option
 @json_option
 @click.pass_obj

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pushkit_cli.cli import offers
+
 if TYPE_CHECKING:
     from pushkit_cli.engine.faults import Fault
 
@@ -39,6 +41,7 @@ def fault_options(function: _Function) -> _Function:
         "faults",
         multiple=True,
         metavar="[SELECTOR:]ACTION[@WHEN]",
+        shell_complete=offers.faults,
         allow_from_autoenv=False,
         help=f"Misbehave on purpose. {GRAMMAR}",
     )(plan_option(function))

@@ -7,7 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from pushkit_cli.apns.push import PushType
-from pushkit_cli.cli import stream
+from pushkit_cli.cli import offers, stream
 from pushkit_cli.cli.options import DURATION, SINCE, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.text import to_json
@@ -61,7 +61,12 @@ class Inbox(click.Group):
 def _asked(function: _Function) -> _Function:
     """The options that say which events are meant, in the order of the help."""
     options = (
-        click.option("--app", metavar="BUNDLE_ID", help="Of this app; its topic's, if refused."),
+        click.option(
+            "--app",
+            metavar="BUNDLE_ID",
+            shell_complete=offers.apps,
+            help="Of this app; its topic's, if refused.",
+        ),
         click.option("--apns-id", metavar="ID", help="Of the push with this apns-id."),
         click.option(
             "--since",
@@ -98,7 +103,9 @@ def command() -> None:
 
 
 @command.command(_LIST, hidden=True, epilog="Example: pushkit inbox voip@iphone --limit 5")
-@click.argument("what", required=False, type=What(), metavar="[WHAT[@DEVICE]]")
+@click.argument(
+    "what", required=False, type=What(), shell_complete=offers.whats, metavar="[WHAT[@DEVICE]]"
+)
 @_asked
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The newest N alone.")
 @click.option(
@@ -167,7 +174,7 @@ def clear(terminal: Terminal, /) -> int:
 
 @command.command("wait", epilog="Example: pushkit inbox wait voip@iphone=1 --where "
     "payload.callUUID=c1 --timeout 5s")  # fmt: skip
-@click.argument("what", type=What(), metavar="WHAT[@DEVICE]=COUNT")
+@click.argument("what", type=What(), shell_complete=offers.whats, metavar="WHAT[@DEVICE]=COUNT")
 @_asked
 @click.option("--timeout", type=DURATION, default="10s", show_default=True, help="Longest wait.")
 @click.pass_obj

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pushkit_cli.cli import offers
 from pushkit_cli.cli.options import DURATION, SOME_TIME
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import UsageError
@@ -29,6 +30,7 @@ _OPTIONS = (
         "expects",
         multiple=True,
         metavar="WHAT[@DEVICE]=COUNT",
+        shell_complete=offers.whats,
         allow_from_autoenv=False,
         help="What has to come: a push type (answered 200), refused, refused:REASON, an event, or "
         "EVENT:TYPE; COUNT is 2, 2+, 1..3 or 0. Else exit 7.",

@@ -8,6 +8,7 @@ import click
 
 from pushkit_cli.apns.push import PushType, known_type
 from pushkit_cli.apns.words import meant, no_push_type
+from pushkit_cli.cli import offers
 from pushkit_cli.cli.app_options import app_options, app_under_test, device_policy
 from pushkit_cli.cli.fault_options import fault_options, given_faults
 from pushkit_cli.cli.judged import WithCommand, inside, judged, run_judged
@@ -32,6 +33,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "apps",
     multiple=True,
     metavar="BUNDLE_ID",
+    shell_complete=offers.apps,
     allow_from_autoenv=False,
     help="An app on every device, or in its place an MDM topic or a pass type id; "
     "com.example.pushkit where none is named.",

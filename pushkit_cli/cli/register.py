@@ -8,7 +8,7 @@ import click
 
 from pushkit_cli.apns.push import Environment, PushType, fingerprint
 from pushkit_cli.apns.words import no_push_type
-from pushkit_cli.cli import register_local, registered
+from pushkit_cli.cli import offers, register_local, registered
 from pushkit_cli.cli.options import TYPE_NAME, environments, file_bytes, json_option
 from pushkit_cli.cli.registered import said
 from pushkit_cli.cli.render import Terminal
@@ -53,6 +53,7 @@ for _one in (registered.listing, registered.show, registered.remove):
 @click.option("--env", type=click.Choice(_ENVIRONMENTS), default="both", show_default=True,
     help="Where it is good for.")  # fmt: skip
 @click.option("--topic", "topics", multiple=True, allow_from_autoenv=False, metavar="BUNDLE_ID",
+    shell_complete=offers.apps,
     help="An app of a topic-specific key; none for a team-scoped one.")  # fmt: skip
 @click.option("--related", metavar="ID",
     help="With --local: the key that a topic-specific key rotates with.")  # fmt: skip
@@ -90,7 +91,7 @@ def key(terminal: Terminal, /, file: Path, team_id: str | None, key_id: str | No
 
 
 @command.command("app", epilog="Example: pushkit register app com.example.app --team-id T --key K")
-@click.argument("bundle_id")
+@click.argument("bundle_id", shell_complete=offers.apps)
 @_team
 @_key_id
 @click.option("--key", "key_file", type=_FILE, help="The key itself: registered as well.")
@@ -127,8 +128,14 @@ def app(terminal: Terminal, /, bundle_id: str, env: str, is_local: bool, replaci
 
 @command.command("device", epilog="Example: pushkit register device bob --app com.example.app "
     "--type voip --token HEX --env sandbox")  # fmt: skip
-@click.argument("name")
-@click.option("--app", required=True, metavar="BUNDLE_ID", help="The app the token belongs to.")
+@click.argument("name", shell_complete=offers.devices)
+@click.option(
+    "--app",
+    required=True,
+    metavar="BUNDLE_ID",
+    shell_complete=offers.apps,
+    help="The app the token belongs to.",
+)
 @click.option("--type", "kinds", type=TYPE_NAME, multiple=True, allow_from_autoenv=False,
     help="The token's push type; for an emulated device more than once.")  # fmt: skip
 @click.option("--platform", default="ios", show_default=True, help="Of an emulated device.")
@@ -197,7 +204,7 @@ def _recorded(terminal: Terminal, name: str, token: str, given: dict[str, Any]) 
 
 
 @command.command("use-key", epilog="Example: pushkit register use-key K --team-id T --env sandbox")
-@click.argument("key_id")
+@click.argument("key_id", shell_complete=offers.keys)
 @_team
 @click.option("--env", required=True, type=click.Choice(_WORLDS), help="Where it signs.")
 @json_option
@@ -224,7 +231,13 @@ def use_key(terminal: Terminal, /, key_id: str, team_id: str | None, env: str) -
 
 @command.command("export-token", epilog="Example: pushkit register export-token --app B "
     "--dataset delivery --token-file -")  # fmt: skip
-@click.option("--app", required=True, metavar="BUNDLE_ID", help="The app it is for.")
+@click.option(
+    "--app",
+    required=True,
+    metavar="BUNDLE_ID",
+    shell_complete=offers.apps,
+    help="The app it is for.",
+)
 @click.option("--dataset", required=True, type=click.Choice(_DATASETS), help="What it exports.")
 @click.option("--token-file", type=_FILE, help="Where the token stands; else it is asked for.")
 @click.option("--env", type=click.Choice(["local"]),

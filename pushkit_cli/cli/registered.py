@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pushkit_cli.apns.push import fingerprint
+from pushkit_cli.cli import offers
 from pushkit_cli.cli.options import json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.cli.text import short_token
@@ -33,7 +34,7 @@ def listing(terminal: Terminal, /) -> int:
 
 @click.command("show", epilog="Example: pushkit register show app com.example.app")
 @click.argument("kind", type=click.Choice(_KINDS))
-@click.argument("name")
+@click.argument("name", shell_complete=offers.registered)
 @json_option
 @click.pass_obj
 def show(terminal: Terminal, /, kind: str, name: str) -> int:
@@ -47,7 +48,7 @@ def show(terminal: Terminal, /, kind: str, name: str) -> int:
 
 @click.command("remove", epilog="Example: pushkit register remove key ABC123DEFG")
 @click.argument("kind", type=click.Choice(_KINDS))
-@click.argument("name")
+@click.argument("name", shell_complete=offers.registered)
 @click.option(
     "--local",
     "is_local",

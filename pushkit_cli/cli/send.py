@@ -6,7 +6,7 @@ import click
 
 from pushkit_cli.apns.compose import CONTAINERS
 from pushkit_cli.apns.push import PushType
-from pushkit_cli.cli import replies
+from pushkit_cli.cli import offers, replies
 from pushkit_cli.cli.activity_options import activity_options
 from pushkit_cli.cli.bulk_options import bulk_options, take_words
 from pushkit_cli.cli.options import (
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     multiple=True,
     allow_from_autoenv=False,
     metavar="NAME|TOKEN",
+    shell_complete=offers.devices,
     help="A device's name, or a token in hex or base64; more than once for several.",
 )
 @click.option(
@@ -50,7 +51,12 @@ if TYPE_CHECKING:
     metavar="ID",
     help="Broadcast to whoever subscribed to a channel: pushkit channel create prints its id.",
 )
-@click.option("--app", metavar="BUNDLE_ID", help="The app, where the target does not tell.")
+@click.option(
+    "--app",
+    metavar="BUNDLE_ID",
+    shell_complete=offers.apps,
+    help="The app, where the target does not tell.",
+)
 @click.option(
     "--env",
     type=click.Choice(ENVIRONMENTS),

@@ -2,13 +2,19 @@
 
 import click
 
+from pushkit_cli.cli import offers
 from pushkit_cli.cli.options import ENVIRONMENTS, json_option
 from pushkit_cli.cli.render import Terminal
 from pushkit_cli.errors import ConfigError, ExitCode
 
 
 @click.command(epilog="Example: pushkit token --header | curl -H @- …")
-@click.option("--app", metavar="BUNDLE_ID", help="Whose key; none is needed for local.")
+@click.option(
+    "--app",
+    metavar="BUNDLE_ID",
+    shell_complete=offers.apps,
+    help="Whose key; none is needed for local.",
+)
 @click.option(
     "--env",
     type=click.Choice(ENVIRONMENTS),

@@ -116,7 +116,7 @@ _REASONS: Mapping[str, Reason] = {**CHANNEL_REASONS, **REASONS}
 _STATUS = re.compile(r"[2-5]\d\d")
 _COUNTED = re.compile(r"(nth|first|every|after)(\d{1,9})")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
-_VERBS = tuple(kind for kind in Kind if kind is not Kind.ANSWER)
+VERBS = tuple(kind for kind in Kind if kind is not Kind.ANSWER)
 _OF_CONNECTIONS = (Kind.CLOSE, Kind.STALL, Kind.TLS)
 _MAX_STREAMS = 1000
 
@@ -167,7 +167,7 @@ def check(fault: Fault) -> Fault:
 def read_action(text: str) -> Action:
     """Read ACTION. Raises UsageError."""
     verb, equals, value = text.partition("=")
-    if verb in _VERBS:
+    if verb in VERBS:
         return _READERS[Kind(verb)](value if equals else None)
     status, slash, word = text.partition("/")
     if _STATUS.fullmatch(status):
@@ -181,7 +181,7 @@ def read_action(text: str) -> Action:
 def _reason(word: str, text: str) -> Reason:
     found = _REASONS.get(word)
     if found is None:
-        near = meant(word, [*_REASONS, *_VERBS])
+        near = meant(word, [*_REASONS, *VERBS])
         raise UsageError(
             f"{text or 'nothing'} is no fault, and no reason of APNs{near}",
             hint=f"ACTION is {ACTIONS}",

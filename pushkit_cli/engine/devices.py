@@ -34,6 +34,9 @@ __all__ = ["DeviceToken", "Done", "EndedReason", "Shown", "Stored", "end_call", 
     "find", "kill", "listed", "reinstall", "reset", "rotate_token", "set_condition", "subscribe",
     "uninstall"]  # fmt: skip
 
+CONDITIONS = tuple(WORDS)
+"""What `device set` takes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from pushkit_cli.emulator.fault_plan import read_plan
-from pushkit_cli.emulator.fault_words import Fault, read_fault
+from pushkit_cli.emulator.fault_words import VERBS, Fault, read_fault
 from pushkit_cli.emulator.faults import FaultRule
 from pushkit_cli.engine.asking import CLEAR_FAULTS, FAULTS, SET_FAULTS, Listener, listener_of
 from pushkit_cli.engine.given import read_given
 from pushkit_cli.engine.setting import Setting
 from pushkit_cli.errors import ListenerError, UsageError
 
-__all__ = ["Fault", "Standing", "add", "clear", "plan", "read_fault", "standing"]
+__all__ = ["VERBS", "Fault", "Standing", "add", "clear", "plan", "read_fault", "standing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@
 
 # command:Debian's packages
 peers="curl:curl node:nodejs npm:npm nghttpd:nghttp2-server go:golang-go javac:default-jdk-headless
-    mvn:maven chromium:chromium php:php-cli,php-curl ruby:ruby,ruby-http-2"
+    mvn:maven chromium:chromium php:php-cli,php-curl ruby:ruby,ruby-http-2
+    zsh:zsh fish:fish"
 
 missing() {
     for peer in $peers; do
