@@ -145,8 +145,9 @@ def _confirm(prepared: Prepared, terminal: Terminal) -> None:
 
 def _conduct(prepared: Prepared, terminal: Terminal) -> int:
     terminal.work_counts()
-    screen = _Screen(terminal, has_results=prepared.plan.order.results is not None)
-    ended = bulk.conduct(prepared, look=screen.look, told=screen.told)
+    screen = _Screen(terminal)
+    told = screen.told if prepared.plan.order.results is None else None
+    ended = bulk.conduct(prepared, look=screen.look, told=told)
     terminal.redraw("")
     if terminal.as_json:
         _say_why(ended, prepared, terminal)
@@ -161,15 +162,12 @@ def _conduct(prepared: Prepared, terminal: Terminal) -> int:
 class _Screen:
     """What is shown while a run lasts."""
 
-    def __init__(self, terminal: Terminal, *, has_results: bool) -> None:
+    def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._has_results = has_results
         self._said_s = 0.0
 
     def told(self, reply: dict[str, Any], ended: Ended) -> None:
         """One target is decided: nobody else says so where there is no file of results."""
-        if self._has_results:
-            return
         if self._terminal.as_json:
             self._terminal.object(_for_a_screen(reply, ended))
         elif ended.reply.outcome is not Outcome.ACCEPTED:

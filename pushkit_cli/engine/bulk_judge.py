@@ -77,23 +77,21 @@ class Window:
     def __init__(self, limits: Mapping[str, float], size: int = WINDOW) -> None:
         self._limits = limits
         self._size = size
-        self._last: deque[str | None] = deque()
+        self._heard = 0
+        self._watched: deque[tuple[int, str]] = deque()
         self._counts: Counter[str] = Counter()
 
     def heard(self, reason: str | None) -> TooMany | None:
         """Count an answer; `None` for one that was accepted. A share is taken of a full window."""
-        watched = reason if reason in self._limits else None
-        self._last.append(watched)
-        if watched is not None:
-            self._counts[watched] += 1
-        if len(self._last) > self._size:
-            gone = self._last.popleft()
-            if gone is not None:
-                self._counts[gone] -= 1
-        if len(self._last) < self._size:
+        self._heard += 1
+        if reason is not None and reason in self._limits:
+            self._watched.append((self._heard, reason))
+            self._counts[reason] += 1
+        if not self._watched or self._heard < self._size:
             return None
-        for name, limit in self._limits.items():
-            count = self._counts[name]
-            if count and count >= limit * self._size:
+        if self._watched[0][0] <= self._heard - self._size:
+            self._counts[self._watched.popleft()[1]] -= 1
+        for name, count in self._counts.items():
+            if count and count >= self._limits[name] * self._size:
                 return TooMany(reason=name, count=count, of=self._size)
         return None

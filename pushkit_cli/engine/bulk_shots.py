@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha1
 from typing import Any
 
 from pushkit_cli.apns import message
@@ -80,7 +81,7 @@ class Shots:
         recipient = self._recipient(line)
         if isinstance(recipient, Misfit):
             return replace(recipient, number=line.number, id=line.id)
-        apns_id = line.apns_id or str(uuid.uuid5(self._run, str(line.number)))
+        apns_id = line.apns_id or self._made_id(line.number)
         body = self._body(line, apns_id)
         if isinstance(body, Misfit):
             return body
@@ -94,7 +95,7 @@ class Shots:
             misfit = self._lint(line, recipient, headers, apns_id, body)
             if misfit is not None:
                 return misfit
-        if self._is_bare(line, recipient):
+        if len(recipient.token) not in self._let_through and self._is_bare(line, recipient):
             self._let_through.add(len(recipient.token))
         return Shot(
             number=line.number,
@@ -103,6 +104,13 @@ class Shots:
             apns_id=apns_id,
             request=_request(headers, recipient.token, apns_id, body),
         )
+
+    def _made_id(self, number: int) -> str:
+        """`uuid.uuid5` of the run and the line (RFC 9562, 5.5), in a third of its time."""
+        digest = bytearray(sha1(self._run.bytes + b"%d" % number).digest()[:16])  # noqa: S324
+        digest[6] = digest[6] & 0x0F | 0x50
+        digest[8] = digest[8] & 0x3F | 0x80
+        return message.as_uuid(digest.hex())
 
     def _is_bare(self, line: Line, recipient: Recipient) -> bool:
         """Whether nothing but the token itself makes it differ from the next."""

@@ -1,7 +1,7 @@
 """How requests get to a host: where it is, who signs, by which way, and how patiently."""
 
 import ssl
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from pushkit_cli.apns import message
@@ -67,7 +67,9 @@ def with_credential(request: Request, provider_token: str | None) -> Request:
     """The request as it leaves, its provider token first among the ordinary headers."""
     if provider_token is None:
         return request
-    pseudo = tuple(pair for pair in request.headers if pair[0].startswith(b":"))
-    rest = request.headers[len(pseudo) :]
-    bearer = (message.AUTHORIZATION, f"bearer {provider_token}".encode("ascii"))
-    return replace(request, headers=(*pseudo, bearer, *rest))
+    headers, at = request.headers, 0
+    while at < len(headers) and headers[at][0].startswith(b":"):
+        at += 1
+    bearer = (message.AUTHORIZATION, b"bearer " + provider_token.encode("ascii"))
+    signed = (*headers[:at], bearer, *headers[at:])
+    return Request(headers=signed, body=request.body, body_size=request.body_size)
