@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pushkit_cli.apns.export_api import TOKEN_HEADER
@@ -29,8 +30,10 @@ def packed(text: str, **headers: str) -> Response:
     return Response(status=200, headers=plain.headers, body=gzip.compress(text.encode()))
 
 
-def requested(url: str = "{service}/status/1") -> Answer:
-    return lambda pair: said({"statusUrl": pair.named(url), "requestedAt": "2024-01-28 10:01:00Z"})
+def requested(url: str = "{service}/status/1", *, hours_ago: float = 0.0) -> Answer:
+    at = datetime.now(tz=UTC) - timedelta(hours=hours_ago)
+    body = {"requestedAt": at.strftime("%Y-%m-%d %H:%M:%SZ")}
+    return lambda pair: said({"statusUrl": pair.named(url), **body})
 
 
 def status(word: str, url: str | None = None, key: str = "dataUrl", **headers: str) -> Answer:

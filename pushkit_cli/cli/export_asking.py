@@ -60,10 +60,11 @@ class Asking:
         setting = self._terminal.setting()
         wanted = self._wanted(self._days)
         found = export_run.remembered(self._plan, wanted, setting)
-        if found is None:
-            found = self._exporter.request(wanted)
-            export_run.remember(self._plan, wanted, setting, found)
-        return found
+        if found is not None:
+            return found
+        link = self._exporter.request(wanted)
+        export_run.remember(self._plan, wanted, setting, link)
+        return link.status_url
 
     def requested(self, url: str) -> None:
         """`--no-wait`: where the report will be."""

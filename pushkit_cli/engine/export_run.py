@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from pushkit_cli.apns import export_api, export_token
-from pushkit_cli.apns.export_api import Wanted
+from pushkit_cli.apns.export_api import Link, Wanted
 from pushkit_cli.apns.exports import DATASETS, Dataset
 from pushkit_cli.engine import host, where
 from pushkit_cli.engine.export_tokens import local_token
@@ -187,9 +187,14 @@ def _origin(order: Order) -> str:
 
 def _team(order: Order, app: str, said: export_token.ExportToken, setting: Setting) -> str:
     entry = setting.book.apps.get(app)
+    of_token = next((one.team_id for one in said.scopes if one.app == app), None)
+    if of_token is not None and order.team_id not in (None, of_token):
+        raise CredentialError(
+            f"this export token is of team {of_token}", hint="leave --team-id out, or name that one"
+        )
     found = (
-        order.team_id
-        or next((one.team_id for one in said.scopes if one.app == app), None)
+        of_token
+        or order.team_id
         or (None if entry is None else entry.team_id)
         or setting.variable("PUSHKIT_TEAM_ID")
     )
@@ -221,12 +226,16 @@ def remembered(plan: Plan, wanted: Wanted, setting: Setting) -> str | None:
     return None
 
 
-def remember(plan: Plan, wanted: Wanted, setting: Setting, status_url: str) -> None:
-    """Keep a status URL for a day; where the disk does not take it, it is asked for again."""
+def remember(plan: Plan, wanted: Wanted, setting: Setting, link: Link) -> None:
+    """Keep a status URL for a day since it was first asked for, which the service says.
+
+    Where the disk does not take it, it is asked for again.
+    """
     now = host.now()
+    at = now if link.requested_at is None else min(now, link.requested_at)
     with suppress(StoreError), _records(setting) as records:
         records.remember(
-            _request(plan, wanted), status_url, at=now, until=now - export_api.REMEMBERED_S
+            _request(plan, wanted), link.status_url, at=at, until=now - export_api.REMEMBERED_S
         )
 
 

@@ -17,7 +17,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from pushkit_cli.apns import export_api
-from pushkit_cli.apns.export_api import Progress, State, Wanted
+from pushkit_cli.apns.export_api import Link, Progress, State, Wanted
 from pushkit_cli.apns.exports import DATASETS, Dataset
 from pushkit_cli.errors import (
     NotSentError,
@@ -105,14 +105,14 @@ class Exporter:
             may_reach=None if source.is_local else lambda one: not export_api.is_private(one),
         )
 
-    def request(self, wanted: Wanted) -> str:
-        """Ask for a report; the URL to look for it. Raises RefusedError and NotSentError."""
+    def request(self, wanted: Wanted) -> Link:
+        """Ask for a report: where to look for it. Raises RefusedError and NotSentError."""
         body = self._answer(
             "POST", self._source.origin + wanted.path, wanted.body, channel=wanted.channel
         )
-        url = export_api.link_of(body).status_url
-        self.check(url)
-        return url
+        link = export_api.link_of(body)
+        self.check(link.status_url)
+        return link
 
     def check(self, status_url: str) -> None:
         """Raise RefusedError where a status URL may not see the token."""

@@ -125,6 +125,18 @@ def test_a_status_url_that_is_no_good_is_asked_for_anew(
     ]
 
 
+def test_it_is_remembered_for_a_day_by_the_clock_of_the_service(
+    pair: Pair, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pair.requests[:] = [requested(hours_ago=23.9), requested(hours_ago=24.1), requested()]
+    asked = []
+    for name in ("delivery", "delivery", "again", "again", "again"):
+        since = "7d" if name == "delivery" else "8d"
+        assert export(capfd, pair, "--since", since).code == 0
+        asked.append(sum(one.method == "POST" for one in pair.service.asked))
+    assert asked == [1, 1, 2, 3, 3]
+
+
 def test_a_report_that_is_not_ready_is_124_and_says_how_to_go_on(
     pair: Pair, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +171,7 @@ def test_an_interrupt_says_how_to_go_on(pair: Pair) -> None:
         (("--dataset", "broadcast-channel"), 2, "needs --channel"),
         (("--app", "com.other.app"), 6, "no export token for com.other.app"),
         (("--min", "nothing"), 2, "is no limit"),
+        (("--team-id", "OTHERTEAM1"), 6, "is of team TEAM123456"),
         (("--no-wait", "--status-url", "https://127.0.0.1/"), 2, "--no-wait means nothing"),
         (("--endpoint", "https://evil.example"), 2, "would go to evil.example"),
         (("--read", "x.csv"), 2, "--read asks nobody"),

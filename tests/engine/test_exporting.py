@@ -77,7 +77,7 @@ def exporter(
 
 
 def whole(pair: Pair, made: Exporter, wanted: Wanted = WANTED, timeout: float = 600.0) -> str:
-    url = made.request(wanted)
+    url = made.request(wanted).status_url
     with made.fetch(url, made.wait(url, timeout=timeout), timeout=timeout) as file:
         return file.read().decode()
 
@@ -219,7 +219,7 @@ def test_no_redirect_is_followed(step: str, code: int, tmp_path: Path) -> None:
 def test_apples_service_may_not_send_us_into_this_machine(tmp_path: Path) -> None:
     pair = Pair()
     with serving(tmp_path, pair), exporter(pair, Time(), is_local=False) as made:
-        url = made.request(WANTED)
+        url = made.request(WANTED).status_url
         with pytest.raises(PushkitError, match="a private network"):
             made.fetch(url, f"{pair.downloads.url}/file", timeout=1)
         name = pair.downloads.url.replace("127.0.0.1", "localhost")

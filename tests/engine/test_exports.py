@@ -112,3 +112,18 @@ def test_faults_reach_the_service(
     assert [one["detail"] for one in told.named("fault")] == [
         "an export of metrics: answered 403, whatever the push was"
     ]
+
+
+@pytest.mark.usefixtures("up")
+def test_with_a_token_of_apples_the_listener_is_asked_where_that_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("an-opaque-token-of-apples")
+    words = ("--app", APP, "--dataset", "delivery", "--token-file", str(tmp_path / "token"))
+    do(capfd, "register", "export-token", *words)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")  # so that nothing leaves
+    apple = do(capfd, "export-metrics", "--team-id", "TEAM123456", code=5)
+    assert apple.err.startswith("Apple: delivery metrics")
+    assert "the listener" in do(capfd, "export-metrics", "--env", "local").err
+    monkeypatch.setenv("PUSHKIT_ENVIRONMENT", "local")  # as in a command inside `listen`
+    assert "the listener" in do(capfd, "export-metrics").err
