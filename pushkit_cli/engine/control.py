@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -119,17 +120,15 @@ class Control:
         return _json({"changed": is_changed})
 
     async def _records(self, said: Said) -> bytes:
-        after = _number(said, "after")
-        every = [
-            pair
-            for pair in self._stage.world.state.records.items()
-            if isinstance(pair[1], SHOWN_RECORDS)
-        ]
-        page = [
-            [key, to_row(_bare(record))] for key, record in every[after : after + _PAGE_RECORDS]
-        ]
-        at = after + len(page)
-        return _json({"records": page, "at": at, "more": at < len(every)})
+        at = _number(said, "after")
+        records, page = self._stage.world.state.records, list[list[Any]]()
+        for key, record in islice(records.items(), at, None):
+            at += 1
+            if isinstance(record, SHOWN_RECORDS):
+                page.append([key, to_row(_bare(record))])
+            if len(page) == _PAGE_RECORDS:
+                break
+        return _json({"records": page, "at": at, "more": at < len(records)})
 
     async def _events(self, said: Said) -> bytes:
         """A page of events behind `after`, or where `before` is said before that, backward.
