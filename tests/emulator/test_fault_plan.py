@@ -72,6 +72,7 @@ def test_every_key_is_used_above() -> None:
         ('[[fault]]\naction="stall"\n\n[[fault]]\naction = "stal"', "F.toml:5: stal is", "stall,"),
         ('[[fault]]\n\n# hm\nacton = "stall"', "F.toml:4: a fault has no acton; did", "it may"),
         ('[[fault]]\nwhen = "10%"', "F.toml:1: a fault without an action", "action ="),
+        ('[[fault]]\nwhen = "10%"\n[[fault]]\naction = "stall"', "F.toml:1: a fault w", "action"),
         ('[[fault]]\naction="stall"\ntype = "vopi"', "F.toml:3: vopi selects", "alert"),
         ('[[fault]]\naction="stall"\nwhen = "frist3"', "F.toml:3: frist3", "WHEN is"),
         ('[[fault]]\naction="stall"\nfrom="2m"\nuntil="1m"', "F.toml:3: 2m..1m ends", "1m..2m"),
