@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 GRAMMAR = (
-    "SELECTOR: a push type, device=NAME, topic=TOPIC, token=HEX, channel, connection; ACTION: a "
-    "reason, a status, 503/REASON, delay=2s, stall, reset, reset=refused, goaway, goaway=REASON, "
-    "close, tls, streams=1; WHEN: 10%, nth3, first3, every500, after100, after5,per-token=1m, "
-    "30s..2m."
+    "SELECTOR: a push type, device=NAME, topic=TOPIC, token=HEX, channel, export, connection; "
+    "ACTION: a reason, a status, 503/REASON, delay=2s, stall, reset, reset=refused, goaway, "
+    "goaway=REASON, close, tls, streams=1; WHEN: 10%, nth3, first3, every500, after100, "
+    "after5,per-token=1m, 30s..2m."
 )
 
 

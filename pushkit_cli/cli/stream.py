@@ -75,6 +75,8 @@ def _fault(event: Mapping[str, Any], terminal: "Terminal", *, alone: bool) -> st
     if event["push_id"] is not None and not alone:
         return terminal.wrap(f"{_INDENT}{detail}", indent=_INDENT)
     told = f"{_clock(event)}  fault {terminal.show(event['rule'])}: {detail}"
+    if event["push_id"] is not None:
+        told += f"  [{event['push_id'][:_ID_DIGITS]}]"
     folded = terminal.wrap(told, indent=_INDENT)
     return folded.replace("fault", terminal.paint("fault", "yellow"), 1)
 

@@ -28,7 +28,7 @@ from pushkit_cli.emulator.fault_words import (
 from pushkit_cli.errors import UsageError
 
 _SELECTS = ("device", "topic", "token")
-_ON = ("connection", "channel")
+_ON = ("connection", "channel", "export")
 KEYS = (
     "name", "action", "status", "type", *_SELECTS, "on", "when", "from", "until", "per", "within",
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """The grammar of faults: [SELECTOR:]ACTION[@WHEN], read into values. Pure.
 
-SELECTOR: a push type, `device=`, `topic=`, `token=`, `channel` or `connection`; several with
-commas, all of which must hold. ACTION: a reason, a status, or one of the verbs. WHEN: which of the
-pushes that match, and between which moments; several with commas. The grammar is ours.
+SELECTOR: a push type, `device=`, `topic=`, `token=`, `channel`, `export` or `connection`; several
+with commas, all of which must hold. ACTION: a reason, a status, or one of the verbs. WHEN: which of
+the pushes that match, and between which moments; several with commas. The grammar is ours.
 """
 
 import re
@@ -67,8 +67,8 @@ class Action:
 class Selector:
     """Which pushes are meant, broadcasts among them: all that is said must hold.
 
-    `channel`: none, but what makes, shows, lists and deletes channels; `connection`: none, but a
-    client who connects.
+    `channel`: none, but what makes, shows, lists and deletes channels; `export`: none, but requests
+    for metrics; `connection`: none, but a client who connects.
     """
 
     type: str | None = None
@@ -76,6 +76,7 @@ class Selector:
     topic: str | None = None
     token: str | None = None
     channel: bool = False
+    export: bool = False
     connection: bool = False
 
 
@@ -109,7 +110,7 @@ class Fault:
 
 ACTIONS = "a reason (ServiceUnavailable), a status (503, 503/ServiceUnavailable), delay=2s, stall, \
 reset, reset=refused, goaway, goaway=REASON, close, tls, streams=1"
-SELECTORS = "a push type, device=NAME, topic=TOPIC, token=HEX, channel, or connection"
+SELECTORS = "a push type, device=NAME, topic=TOPIC, token=HEX, channel, export, or connection"
 WHENS = "10%, nth3, first3, every500, after100, per-token, per-token=1m, 30s..2m"
 
 _REASONS: Mapping[str, Reason] = {**CHANNEL_REASONS, **REASONS}
@@ -250,7 +251,7 @@ def read_selector(text: str) -> Selector:
 
 def _selected(part: str) -> tuple[str, str | bool]:
     name, equals, value = part.partition("=")
-    if part in ("channel", "connection"):
+    if part in ("channel", "export", "connection"):
         return part, True
     if not equals and known_type(part) is not None:
         return "type", part
@@ -258,7 +259,7 @@ def _selected(part: str) -> tuple[str, str | bool]:
         return name, value
     if name == "token" and re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,100}", value):
         return name, value.lower()
-    words = [*PushType, "device", "topic", "token", "channel", "connection"]
+    words = [*PushType, "device", "topic", "token", "channel", "export", "connection"]
     raise UsageError(
         f"{part or 'nothing'} selects no pushes{meant(name, words)}",
         hint=f"SELECTOR is {SELECTORS}; types are {', '.join(PushType)}",

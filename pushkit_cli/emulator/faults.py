@@ -19,12 +19,13 @@ from pushkit_cli.apns.facts import Basis, Policy
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.reasons import Reason
 from pushkit_cli.apns.rules import Refused, Rule, Verdict
+from pushkit_cli.emulator.exports import is_export
+from pushkit_cli.emulator.fault_event import FaultEvent
 from pushkit_cli.emulator.fault_words import Action, Fault, Kind, Order, Selector, When
 from pushkit_cli.emulator.link import Link, goodbye
 from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.state import DeviceToken
 from pushkit_cli.errors import UsageError
-from pushkit_cli.phone.events import Happening
 
 MAX_FAULTS = 100
 """Set at once."""
@@ -35,32 +36,6 @@ _TOKENS_COUNTED = 10_000
 """Of each rule that counts them one by one; the one that came longest ago is forgotten first."""
 _INTERNAL_ERROR, _REFUSED_STREAM = 0x2, 0x7
 """RFC 9113, 7."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultEvent:
-    """One fault: the keys of a DeviceEvent, and more.
-
-    `rule` is the fault's name, `number` its place in `pushkit fault list`. `reason` is what it did.
-    `delivered`: the push was taken, and went on to its device, whatever its sender heard of it.
-    """
-
-    event: Happening = Happening.FAULT
-    push_id: str | None = None
-    device: str | None = None
-    app: str | None = None
-    type: str | None = None
-    apns_id: str | None = None
-    call_id: None = None
-    reason: str
-    detail: str
-    basis: Basis = Basis.OURS
-    token: str | None = None
-    channel: str | None = None
-    rule: str
-    number: int
-    connection: int | None = None
-    delivered: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,6 +141,7 @@ def _selects(selector: Selector, request: Request, device: str | None) -> bool:
     return (
         not selector.connection
         and selector.channel == is_errand
+        and selector.export == is_export(request)
         and selector.type in (None, (request.field(message.PUSH_TYPE) or "").lower())
         and selector.device in (None, device)
         and selector.topic in (None, request.field(message.TOPIC))

@@ -10,8 +10,8 @@ from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.push import Environment, PushType
 from pushkit_cli.emulator.clients import ClientEvent
 from pushkit_cli.emulator.export_records import ExportToken
+from pushkit_cli.emulator.fault_event import FaultEvent
 from pushkit_cli.emulator.fault_words import Fault
-from pushkit_cli.emulator.faults import FaultEvent
 from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.emulator.state import App, Device, SigningKey
 from pushkit_cli.emulator.state import Put as Put

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pushkit_cli.emulator.clients import ClientEvent
-from pushkit_cli.emulator.faults import FaultEvent
+from pushkit_cli.emulator.fault_event import FaultEvent
 from pushkit_cli.emulator.push_event import PushEvent
 from pushkit_cli.engine import host
 from pushkit_cli.phone.events import DeviceEvent, Happening

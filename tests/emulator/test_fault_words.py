@@ -64,6 +64,7 @@ def test_actions(text: str, action: Action) -> None:
         (f"token={TOKEN}:503", Selector(token=TOKEN.lower())),
         ("alert,device=alice:503", Selector(type="alert", device="alice")),
         ("channel:503", Selector(channel=True)),
+        ("export:403", Selector(export=True)),
         ("connection:close", Selector(connection=True)),
         ("connection:stall", Selector(connection=True)),
         ("connection:tls", Selector(connection=True)),

@@ -8,8 +8,9 @@ import pytest
 from pushkit_cli.apns import channels
 from pushkit_cli.apns.acts import Act, Close, FailTls, GoAway, Reset, Respond, Settings, Stall
 from pushkit_cli.apns.facts import TokenState
+from pushkit_cli.emulator.fault_event import FaultEvent
 from pushkit_cli.emulator.fault_words import read_fault
-from pushkit_cli.emulator.faults import MAX_FAULTS, FaultEvent, FaultRule
+from pushkit_cli.emulator.faults import MAX_FAULTS, FaultRule
 from pushkit_cli.emulator.moves import ClearFaults, Connected, Effect, Emit, Knocked, SetFaults
 from pushkit_cli.errors import UsageError
 from tests.emulator.airing import AUTHORITY, broadcast, created, signed

@@ -104,7 +104,9 @@ def test_what_was_counted_is_kept(home: Path, capfd: pytest.CaptureFixture[str])
 def test_faults_reach_the_service(
     home: Path, capfd: pytest.CaptureFixture[str], told: Events
 ) -> None:
-    options = Options(home=home, port=0, production_port=0, faults=(read_fault("403@first1"),))
+    options = Options(
+        home=home, port=0, production_port=0, faults=(read_fault("export:403@first1"),)
+    )
     with running(options, told.append):
         failed = tell(capfd, "export-metrics")
         assert (failed.code, "refused the request (403)" in failed.err) == (4, True)
