@@ -30,6 +30,8 @@ from pushkit_cli.wire.client import Answered, ClientEvent, Unprocessed
 _APPLES_PAUSE_S = 900.0
 """Apple: after a 5xx wait fifteen minutes."""
 FIRST_PAUSE_S = 1.0
+IDLE_S = 60.0
+"""After so long without a word a connection may be dead and not say so (seen of Apple's)."""
 _MOST_UNPROCESSED = 100
 """Times that a server may say of one push that it did not look at it. Ours."""
 _LOOK_S = 0.25
@@ -235,6 +237,8 @@ class BulkRun:
         self._probing = True
         if reply.reason == CHANGED_TOO_OFTEN:
             self._reconnect()
+        elif wait > IDLE_S:  # just before its end, so that nothing leaves on one that may be dead
+            self._loop.call_later(wait * 0.99, self._reconnect)
 
     def _renew(self, flight: Flight, reply: Reply) -> None:
         """Another provider token, once: where that one is refused as well, the run stops."""

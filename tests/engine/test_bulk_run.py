@@ -150,6 +150,23 @@ def test_a_server_that_is_down_is_waited_for_once_by_all(tmp_path: Path) -> None
     assert len(host.asked) == 606
 
 
+def test_after_a_long_pause_nothing_leaves_on_a_connection_that_may_be_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_run, "IDLE_S", 0.001)
+    seen: list[int] = []
+
+    def answer(request: Request) -> Response:
+        seen.append(host.connections)
+        return no(request, "ServiceUnavailable") if len(seen) == 5 else yes(request)
+
+    file = write(tmp_path, tokens(20))
+    with raw_host(tmp_path, answers(answer)) as host:
+        done = send_to(host, file, "--in-flight", "1")
+    assert counts(done) == {"accepted": 20}, spoken(done)
+    assert seen == [1] * 5 + [2] * 16
+
+
 def test_a_server_that_stays_down_ends_the_run(tmp_path: Path) -> None:
     file = write(tmp_path, tokens(600))
     with raw_host(tmp_path, answers(lambda request: no(request, "InternalServerError"))) as host:
