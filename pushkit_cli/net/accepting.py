@@ -58,6 +58,7 @@ class Doorkeeper:
         self._tasks: set[asyncio.Task[None]] = set()
         self._shaking: dict[asyncio.Future[None], None] = {}  # in the order in which they came
         self._sockets: list[socket.socket] = []
+        self._is_closing = False
 
     def open(self, bound: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
         """Let clients in, each to a protocol of its own; it must say `left` when one is gone."""
@@ -70,10 +71,15 @@ class Doorkeeper:
 
     async def close(self) -> None:
         """Let nobody in any more, nor finish who is being let in."""
+        self._is_closing = True
+        sockets, self._sockets = self._sockets, []
+        for bound in sockets:
+            asyncio.get_running_loop().remove_reader(bound)
+        await asyncio.sleep(0)  # who was taken in this turn has a socket and nobody to close it
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for bound in self._sockets:
+        for bound in sockets:
             bound.close()
 
     async def _accept(self, bound: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
@@ -84,6 +90,9 @@ class Doorkeeper:
             except OSError:
                 await asyncio.sleep(_AGAIN_S)
                 continue
+            if self._is_closing:
+                client.close()
+                return
             if self._shaking and (self._places.locked() or len(self._shaking) >= _HANDSHAKES):
                 oldest = next(iter(self._shaking))
                 del self._shaking[oldest]

@@ -210,3 +210,18 @@ def test_a_listener_that_ends_lets_go_of_whoever_is_stalled(trust: Trust) -> Non
         writer.close()
 
     play(scene())
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_nobody_is_forgotten_who_came_as_the_door_was_closed(trust: Trust, turns: int) -> None:
+    """A socket that nobody closed complains, and that fails a test."""
+
+    async def scene() -> None:
+        async with opened(House(trust)) as house:
+            with socket.create_connection(("127.0.0.1", house.ports[SANDBOX])):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await house.server.stop(grace=0)
+
+    play(scene())
+    gc.collect()
