@@ -36,9 +36,11 @@ def test_an_app_that_hangs_is_killed_when_the_clock_says_so(tmp_path: Path) -> N
         shown = here("device", "show", "iphone").stdout.decode()
         assert "1 strike, VoIP is stopped" in shown
         voip()
+        assert here("inbox", "wait", "discarded=1", "--json").returncode == 0
         assert objects(file.read_bytes())[-1]["reason"] == "voip-stopped"
         assert here("device", "reset", "iphone").stdout == b"reset  iphone\n"
         voip()
+        assert here("inbox", "wait", "delivered=2", "--json").returncode == 0
         assert objects(file.read_bytes())[-1]["event"] == "delivered"
 
 
