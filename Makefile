@@ -41,11 +41,11 @@ soak: .venv/.dev compiled
 compiled: .venv/.dev
 	@$(BIN)/python -m compileall -q pushkit_cli
 
-bench: .venv/.dev
-	@$(BIN)/python -m tests.bench.devices
-	@$(BIN)/python -m tests.bench.bulk
-	@$(BIN)/python -m tests.bench.broadcasts
-	@$(BIN)/python -m tests.bench.metrics
+# All rows, or those that are named: make bench ROWS="senders memory" TARGETS=100000
+bench: .venv/.dev compiled
+	@sh tests/interop/peers.sh
+	@sh tests/bench/clients/install.sh .venv
+	@$(BIN)/python -m tests.bench $(ROWS) $(if $(TARGETS),--targets $(TARGETS))
 
 completions: .venv/.run
 	@$(BIN)/python -m tests.completions

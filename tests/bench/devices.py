@@ -1,20 +1,12 @@
 """Pushes a second at a listener with one device and with a thousand, and their ratio.
 
 Both listeners run at once and are asked in turn, so that whatever else the machine does falls on
-both. Every check is on. `make bench` prints the medians and keeps them in .venv/bench.json.
+both. Every check is on.
 """
 
-import json
-import os
 import random
-import signal
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,41 +16,12 @@ from pushkit_cli.apns.push import Push, PushType
 from pushkit_cli.apns.token import mint
 from pushkit_cli.net.sender import Endpoint, exchange
 from pushkit_cli.net.tls import client_context
+from tests.bench.hosts import listening
+from tests.bench.method import ROUNDS, Table, in_turn
 
-DEVICES = (1, 1000)
+ONE, MANY = "1 device", "1,000 devices"
+DEVICES = {ONE: 1, MANY: 1000}
 PUSHES = 2000
-ROUNDS = 5
-TARGET = 0.7
-PUSHKIT = Path(sys.executable).with_name("pushkit")
-RESULTS = Path(__file__).parents[2] / ".venv" / "bench.json"
-
-
-@contextmanager
-def listening(folder: Path, devices: int, *more: str | Path) -> Iterator[dict[str, Any]]:
-    """A listener on kept state with so many iPhones."""
-    ready = folder / "ready.json"
-    names = [word for number in range(devices) for word in ("--device", f"phone{number}")]
-    words: list[str | Path] = [
-        PUSHKIT,
-        "listen",
-        "--port",
-        "0",
-        "--ready-file",
-        ready,
-        *names,
-        *more,
-    ]
-    env = {**os.environ, "PUSHKIT_HOME": str(folder / "home")}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(words, env=env, stdout=log, stderr=log)
-    try:
-        while not ready.exists():
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.05)
-        yield json.loads(ready.read_bytes())
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
 
 
 class Load:
@@ -99,35 +62,20 @@ class Load:
         return PUSHES / elapsed
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-
-
-def main() -> int:
-    """Measure, print, keep; 1 where the target is missed."""
-    with tempfile.TemporaryDirectory(prefix="pushkit-bench-") as folder, ExitStack() as stack:
-        loads = {}
-        for devices in DEVICES:
-            place = Path(folder) / str(devices)
-            place.mkdir()
-            loads[devices] = Load(stack.enter_context(listening(place, devices)))
-        figures: dict[int, list[float]] = {devices: [] for devices in DEVICES}
-        for number in range(ROUNDS + 1):
-            for devices, load in loads.items():
-                figure = load.round()
-                if number:  # the first warms up
-                    figures[devices].append(figure)
-    one, many = (statistics.median(figures[devices]) for devices in DEVICES)
-    ratio = many / one
-    _say("devices   pushes/s (median, lowest, highest)")
-    for devices, found in figures.items():
-        middle = statistics.median(found)
-        _say(f"{devices:>7}   {middle:>8,.0f}  {min(found):>8,.0f}  {max(found):>8,.0f}")
-    _say(f"ratio {ratio:.2f}, and at least {TARGET} is wanted")
-    body = {"devices": {str(key): value for key, value in figures.items()}, "ratio": ratio}
-    RESULTS.write_text(json.dumps(body), encoding="ascii")
-    return 0 if ratio >= TARGET else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def measure(place: Path) -> list[Table]:
+    """The pace with many devices against that with one."""
+    table = Table(
+        name="devices",
+        title="pushkit listen, by the number of its devices",
+        unit="pushes/s",
+        base=ONE,
+    )
+    with ExitStack() as stack:
+        loads = {
+            name: Load(stack.enter_context(listening(place / str(devices), devices)))
+            for name, devices in DEVICES.items()
+        }
+        runs = {name: load.round for name, load in loads.items()}
+        table.figures = in_turn(runs, table.missing)
+    table.ratio("to one device", MANY, ONE, 0.7)
+    return [table]

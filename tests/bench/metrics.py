@@ -1,19 +1,20 @@
 """How an export of a million rows is read, against Python's csv module reading the same file.
 
-`python -m tests.bench.metrics` prints ratios of one run, each in a process of its own, alternately:
-the reading alone (pushkit), and the command with its table (table).
-The target: no slower than twice the csv module, peak memory under 150 MB.
+Each in a process of its own, in turn: the reading alone, and the command with its table.
 """
 
 import random
-import statistics
 import subprocess
 import sys
-import tempfile
+from functools import partial
 from pathlib import Path
 
+from tests.bench.jobs import PEAK
+from tests.bench.method import Table, in_turn
+
 ROWS = 1_000_000
-RUNS = 5
+MOST_MB = 150
+CSV, READING, TABLE = "csv module", "reading", "export-metrics --read"
 _TYPES = ("voip", "alert", "complication", "background", "liveactivity")
 _STATUSES = (
     "Received by APNs",
@@ -23,24 +24,23 @@ _STATUSES = (
     "Discarded - Token Unregistered",
 )
 _TIMED = """
-import resource, sys, time
+import sys, time
 began = time.perf_counter()
 {work}
-took = time.perf_counter() - began
-print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(time.perf_counter() - began)
 """
 _WORK = {
-    "csv": """
+    CSV: """
 import csv
 with open(sys.argv[1], newline="", encoding="utf-8") as file:
     for row in csv.reader(file): pass
 """,
-    "pushkit": """
+    READING: """
 from pushkit_cli.metrics.reading import read
 with open(sys.argv[1], newline="", encoding="utf-8") as file:
     assert read(file).rows == 1_000_000
 """,
-    "table": """
+    TABLE: """
 from pushkit_cli.cli.app import run
 assert run(["export-metrics", "--read", sys.argv[1], "-o", "/dev/null"], {"HOME": "/"}) == 0
 """,
@@ -60,35 +60,47 @@ def written(path: Path, *, distinct: bool) -> None:
             file.write(f"{kind},{status},{at},{chance.randrange(100_000)}\n")
 
 
-def measured(work: str, path: Path) -> tuple[float, int]:
+def measured(work: str, path: Path) -> tuple[float, float]:
     """Seconds, and megabytes at most."""
-    words = [sys.executable, "-c", _TIMED.format(work=work), str(path)]
-    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
-    return float(said[0]), int(said[1])
+    peak = path.with_suffix(".peak")
+    words: list[str | Path] = [
+        sys.executable,
+        PEAK,
+        peak,
+        sys.executable,
+        "-c",
+        _TIMED.format(work=work),
+        path,
+    ]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return float(said), float(peak.read_text())
 
 
-def compared(path: Path) -> None:
-    """Print what was measured."""
-    found: dict[str, list[tuple[float, int]]] = {name: [] for name in _WORK}
-    for _ in range(RUNS):
-        for name, work in _WORK.items():
-            found[name].append(measured(work, path))
-    seconds = {name: statistics.median(one[0] for one in runs) for name, runs in found.items()}
-    for name, runs in found.items():
-        peak = max(one[1] for one in runs)
-        ratio = seconds[name] / seconds["csv"]
-        sys.stdout.write(f"{name:<8} {seconds[name]:6.2f} s  {ratio:4.2f} x csv  peak {peak} MB\n")
-
-
-def main() -> None:
+def measure(place: Path) -> list[Table]:
     """Both kinds of file: hours, and every row at another moment."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "export.csv"
-        for distinct in (False, True):
-            sys.stdout.write("every row another\n" if distinct else "a row an hour\n")
-            written(path, distinct=distinct)
-            compared(path)
+    tables = []
+    for distinct in (False, True):
+        path = place / f"export-{distinct}.csv"
+        written(path, distinct=distinct)
+        tables.append(_compared(path, "every row another" if distinct else "a row an hour"))
+    return tables
 
 
-if __name__ == "__main__":
-    main()
+def _compared(path: Path, rows: str) -> Table:
+    table = Table(
+        name=f"metrics, {rows}",
+        title=f"An export of {ROWS:,} rows, {rows}",
+        unit="s",
+        base=CSV,
+    )
+    peaks: dict[str, float] = {}
+
+    def run(name: str) -> float:
+        seconds, megabytes = measured(_WORK[name], path)
+        peaks[name] = max(megabytes, peaks.get(name, 0.0))
+        return seconds
+
+    table.figures = in_turn({name: partial(run, name) for name in _WORK}, table.missing)
+    table.ratio("to the csv module reading it", READING, CSV, 2.0, at_least=False)
+    table.at_most("MB at the peak of the command", peaks[TABLE], MOST_MB)
+    return table
