@@ -15,6 +15,8 @@ from pushkit_cli.engine.bulk_shots import Shot
 from pushkit_cli.engine.bulk_tally import Tally
 from pushkit_cli.errors import PushkitError, StoreError
 
+_HELD_AT_ONCE = 500
+
 
 @dataclass(slots=True, kw_only=True)
 class Flight:
@@ -101,9 +103,10 @@ class Stock:
         return self._later[0][0] if self._later else None
 
     def look_ahead(self) -> None:
-        """See whether there is anything to send at all."""
+        """See whether there is anything to send at all; what is held until then is written."""
         try:
-            self._read()
+            while self._read():
+                self._book.flush()
         except PushkitError as error:
             self._stop(Halt(error=error))
 
@@ -156,7 +159,8 @@ class Stock:
     def _fresh(self) -> Shot | None:
         """The next target of the input, once the disk knows that it may leave."""
         try:
-            self._read()
+            if self._read():
+                self._wake()
             shot = self._next
             if shot is None or self.is_closed:
                 return None
@@ -170,17 +174,23 @@ class Stock:
         self._next = None
         return shot
 
-    def _read(self) -> None:
-        """Look for the next that is not held."""
-        while self._next is None and not self.is_closed and not self.feed.is_over:
+    def _read(self) -> bool:
+        """Look for the next that is not held; True after so many that are that it is time to write.
+
+        A million lines that are held must keep neither answers waiting nor records in memory.
+        """
+        for _ in range(_HELD_AT_ONCE):
+            if self._next is not None or self.is_closed or self.feed.is_over:
+                return False
             found = self.feed.next()
             if found is None:
-                return
+                return False
             self._tally.read += 1
             if isinstance(found, Misfit):
                 self._held(found)
             else:
                 self._next = found
+        return True
 
     def _held(self, found: Misfit) -> None:
         if self._tally.targets is None:  # else they were counted when the file was checked

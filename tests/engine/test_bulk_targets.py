@@ -72,3 +72,18 @@ def test_thirty_hostile_lines_among_a_thousand_hold_themselves_and_no_other(
     assert names == {":method", ":scheme", ":authority", ":path", "authorization", "apns-topic",
         "apns-push-type", "apns-priority", "apns-expiration", "apns-id"}  # fmt: skip
     assert {request.field(b"apns-topic") for request in host.asked} == {f"{APP}.voip"}
+
+
+def test_lines_that_are_held_by_the_thousand_hold_up_nobody(tmp_path: Path) -> None:
+    file = write(tmp_path, [*["x"] * 1_500, *tokens(3), *["x"] * 1_500, f"{4:064x}", *["x"] * 700])
+    with raw_host(tmp_path, answers(yes)) as host:
+        done = send_to(host, file, "--on-lint", "skip", "--in-flight", "2")
+    assert (done.returncode, counts(done)) == (3, {"accepted": 4, "held": 3_700})
+    assert asked_for(host) == Counter(tokens(4))
+
+
+def test_a_file_of_held_lines_alone_asks_no_host(tmp_path: Path) -> None:
+    file = write(tmp_path, ["x"] * 1_500)
+    with raw_host(tmp_path, answers(yes)) as host:
+        done = send_to(host, file, "--on-lint", "skip")
+    assert (done.returncode, counts(done), host.connections) == (3, {"held": 1_500}, 0)
