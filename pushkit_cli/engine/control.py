@@ -50,6 +50,8 @@ SHOWN_RECORDS = (
 """What commands may read; the rest is the emulator's own business."""
 
 _PAGE_RECORDS = 500
+_LOOKED_AT = 20_000
+"""Records at once, of which a page is: some milliseconds' work."""
 _PAGES_A_QUESTION = 50
 _GRACE_S = 1.0
 _BREATH_S = 0.02
@@ -120,11 +122,11 @@ class Control:
         return _json({"changed": is_changed})
 
     async def _records(self, said: Said) -> bytes:
-        at = _number(said, "after")
+        at, device = _number(said, "after"), said["device"]
         records, page = self._stage.world.state.records, list[list[Any]]()
-        for key, record in islice(records.items(), at, None):
+        for key, record in islice(records.items(), at, at + _LOOKED_AT):
             at += 1
-            if isinstance(record, SHOWN_RECORDS):
+            if isinstance(record, SHOWN_RECORDS) and device in (None, _device_of(record, device)):
                 page.append([key, to_row(_bare(record))])
             if len(page) == _PAGE_RECORDS:
                 break
@@ -269,6 +271,11 @@ def _events(page: journal.Page, said: Said, *, last: int, ended: bool) -> bytes:
 def _bare(record: Record) -> Record:
     """A record as commands show it: bodies stay here, and an answer stays short."""
     return replace(record, payload=None) if isinstance(record, Stored) else record
+
+
+def _device_of(record: Record, otherwise: str) -> str:
+    """Whose record it is; where nobody's, or that of a device itself, `otherwise`."""
+    return str(getattr(record, "device", otherwise))
 
 
 def _number(said: Said, name: str) -> int:

@@ -83,7 +83,7 @@ def listed(setting: Setting) -> list[Shown]:
 
 def find(setting: Setting, name: str) -> Shown:
     """One device. Raises UsageError where none is called so."""
-    state = emulated.state(setting)
+    state = emulated.state(setting, device=name)
     return _shown(_device(state, name), state, *emulated.phone(setting, name))
 
 
@@ -154,9 +154,9 @@ def set_condition(setting: Setting, name: str, words: tuple[str, ...]) -> tuple[
             f"no device is {unknown[0]}{meant(unknown[0], WORDS)}",
             hint=f"it may be {', '.join(WORDS)}",
         )
-    _device(emulated.state(setting), name)
+    _device(emulated.state(setting, device=name), name)
     emulated.change(setting, [SetCondition(device=name, words=words)])
-    return words_of(emulated.state(setting).condition(name))
+    return words_of(emulated.state(setting, device=name).condition(name))
 
 
 def kill(setting: Setting, name: str, *, app: str | None) -> Done:
@@ -188,7 +188,7 @@ def end_call(
 
 def subscribe(setting: Setting, name: str, channel_id: str, *, ends: bool = False) -> Done:
     """Let a device hear of a channel; `ends`: not any more. Raises UsageError where it cannot."""
-    state = emulated.state(setting)
+    state = emulated.state(setting, device=name)
     _device(state, name)
     channel = state.channel(channel_id)
     if channel is None:
@@ -204,15 +204,15 @@ def subscribe(setting: Setting, name: str, channel_id: str, *, ends: bool = Fals
 def reset(setting: Setting, name: str | None) -> bool:
     """A device, `None`: every one, is as at its beginning; whether anything was otherwise."""
     if name is not None:
-        _device(emulated.state(setting), name)
+        _device(emulated.state(setting, device=name), name)
     return emulated.change(setting, [Reset(device=name)])
 
 
 def _done(setting: Setting, name: str, app: str | None, order: Callable[[str], Order]) -> Done:
-    before = emulated.state(setting)
+    before = emulated.state(setting, device=name)
     bundle_id = _app(setting, before, name, app)
     changed = emulated.change(setting, [order(bundle_id)])
-    after = emulated.state(setting) if changed else before
+    after = emulated.state(setting, device=name) if changed else before
     known = set(emulated.tokens_of(before, name))
     others = tuple(one for one in emulated.tokens_of(after, name) if one not in known)
     return Done(changed=changed, app=bundle_id, tokens=others)

@@ -54,13 +54,18 @@ def change(setting: Setting, orders: Sequence[Order]) -> bool:
     return by_holder(setting, act)
 
 
-def state(setting: Setting) -> State:
-    """Apps, devices and tokens as the emulator has them now."""
+def state(setting: Setting, *, device: str | None = None) -> State:
+    """Apps, devices and tokens as the emulator has them now.
+
+    With a `device`, of the others nothing but that they are there: there may be thousands.
+    """
     if listener_of(setting) is None and not (setting.home / NAME).exists():
         return State()
 
     def act(held: "Held") -> State:
-        return State.load(_records(held)) if isinstance(held, Listener) else held.world.state
+        return (
+            State.load(_records(held, device)) if isinstance(held, Listener) else held.world.state
+        )
 
     return by_holder(setting, act)
 
@@ -81,10 +86,10 @@ def phone(setting: Setting, name: str) -> tuple[int, list[Ringing]]:
     ]
 
 
-def _records(listener: Listener) -> Iterator[tuple[str, dict[str, object]]]:
+def _records(listener: Listener, device: str | None) -> Iterator[tuple[str, dict[str, object]]]:
     at, more = 0, True
     while more:
-        said = listener.ask(RECORDS, {"after": at})
+        said = listener.ask(RECORDS, {"after": at, "device": device})
         at, more = said["at"], said["more"]
         yield from said["records"]
 

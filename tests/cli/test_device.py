@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from pushkit_cli.apns.push import PushType
+from pushkit_cli.emulator.state import App, Device
+from pushkit_cli.engine import emulated
 from pushkit_cli.engine.listener import DeviceSpec, Running, TokenSpec, running
+from pushkit_cli.engine.setting import Setting
 from tests.cli.errands import Done, failed, here, prepared
 from tests.commands import objects
 from tests.conftest import Told
@@ -194,3 +197,12 @@ def test_a_given_token_that_ended_stays_so(home: Path) -> None:
     with running(given, lambda _: None) as up:
         assert "voip" not in up.ready["devices"][0]["tokens"]
         assert json.loads((home / "run/listen.json").read_bytes()) == up.ready
+
+
+def test_of_one_device_the_others_are_but_named(home: Path, listener: Running) -> None:
+    setting = Setting(home=home, variables={})
+    everything, one = emulated.state(setting), emulated.state(setting, device="iphone")
+    assert [device.name for device in one.all_of(Device)] == ["iphone", "watch"]
+    assert one.tokens_of("iphone") == everything.tokens_of("iphone") != []
+    assert one.tokens_of("watch") == []
+    assert one.all_of(App) == everything.all_of(App) != []
