@@ -98,9 +98,11 @@ def _look_at(key: _Key, setting: Setting) -> Finding:
     try:
         pem = key.read()
         public = public_pem_of(pem)
-    except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or str(error)
-        return _unusable(key, said.lower() if isinstance(error, OSError) else said)
+    except ValueError as error:
+        return _unusable(key, str(error))
+    except OSError as error:
+        said = (error.strerror or str(error)).lower()
+        return _unusable(key, f"{key.file} cannot be read: {said}")
     except PushkitError as error:
         return failure("key", error, why=_NO_KEY)
     if b"PRIVATE KEY" not in pem:

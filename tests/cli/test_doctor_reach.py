@@ -272,3 +272,21 @@ def test_every_token_of_an_emulated_device_is_asked_about(listener: Running, tol
 def test_a_name_of_nobody_and_a_token_without_an_app(listener: Running) -> None:
     assert here("doctor", "--to", "nobody").returncode == 2
     assert here("doctor", "--to", TOKEN).returncode == 2
+
+
+# A colleague
+
+
+def test_a_colleague_needs_the_clone_one_key_file_and_doctor(tmp_path: Path) -> None:
+    (tmp_path / "pushkit.toml").write_text(
+        f'environment = "sandbox"\n[keys.{KEY}]\nteam_id = "{TEAM}"\nfile = "AuthKey_{KEY}.p8"\n'
+        f'[apps."{APP}"]\nteam_id = "{TEAM}"\nkey_id = "{KEY}"\n'
+        f'[devices.bob]\napp = "{APP}"\nenvironment = "sandbox"\ntokens = {{ voip = "{TOKEN}" }}\n'
+    )
+    assert f"AuthKey_{KEY}.p8" in one(here("doctor", "--json"), "key", 6)
+    p8_file(tmp_path)
+    with apple(tmp_path, sandbox="InvalidPushType") as doctor:
+        done = doctor("--to", "bob")
+    assert problems(done) == []
+    well = {each["check"] for each in objects(done.stdout) if each.get("level") == "ok"}
+    assert {"project", "key", "app", "reach", "credential", "token"} <= well
