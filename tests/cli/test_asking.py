@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8
-from tests.cli.errands import failed
+from tests.cli.errands import failed, here
 from tests.cli.hosts import Proxy, connect_proxy
 from tests.cli.typist import type_in_pty
-from tests.commands import PUSHKIT, pushkit
+from tests.commands import PUSHKIT
 
 _SEND = ("send", "--type", "voip", "--app", APP, "-d", "callUUID=x", "--retries", "0")
 _TWO = ("--to", TOKEN, "--to", "cd" * 32)
@@ -53,18 +53,18 @@ def test_who_leaves_at_the_question_has_sent_nothing(proxy: Proxy, typed: bytes)
 
 
 def test_where_nobody_can_answer_the_answer_is_no(proxy: Proxy) -> None:
-    done = pushkit(*_SEND, *_TWO, "--env", "production", stdin=b"y\n")
+    done = here(*_SEND, *_TWO, "--env", "production", stdin=b"y\n")
     assert "add --yes" in failed(done, 2)
     assert proxy.heads == []
 
 
 def test_yes_as_an_option_is_not_asked(proxy: Proxy) -> None:
-    assert pushkit(*_SEND, *_TWO, "--env", "production", "--yes").returncode == 5
+    assert here(*_SEND, *_TWO, "--env", "production", "--yes").returncode == 5
     assert len(proxy.heads) == 1
 
 
 def test_no_variable_says_yes(proxy: Proxy) -> None:
-    done = pushkit(*_SEND, *_TWO, "--env", "production", variables={"PUSHKIT_SEND_YES": "1"})
+    done = here(*_SEND, *_TWO, "--env", "production", variables={"PUSHKIT_SEND_YES": "1"})
     assert done.returncode == 2
     assert proxy.heads == []
 
@@ -79,11 +79,11 @@ def test_no_variable_says_yes(proxy: Proxy) -> None:
 def test_one_target_and_the_sandbox_are_not_asked_about(
     proxy: Proxy, words: tuple[str, ...]
 ) -> None:
-    assert pushkit(*_SEND, *words).returncode == 5
+    assert here(*_SEND, *words).returncode == 5
     assert len(proxy.heads) == 1
 
 
 @pytest.mark.parametrize("words", [["--dry-run"], ["--as", "curl"]])
 def test_showing_is_not_sending(proxy: Proxy, words: list[str]) -> None:
-    done = pushkit(*_SEND, *_TWO, "--env", "production", *words)
+    done = here(*_SEND, *_TWO, "--env", "production", *words)
     assert (done.returncode, proxy.heads) == (0, [])
