@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pushkit_cli.apns.payload import Parsed, parse_json
@@ -78,6 +79,7 @@ def has_expired(issued_at: float, now: float) -> bool:
     return abs(now - issued_at) > LIFETIME_S
 
 
+@lru_cache(maxsize=64)  # every push of a connection brings the same
 def read(text: str, *, text_iat: bool = False) -> ProviderToken | TokenFault:
     """Take a provider token apart; every input gets an answer, none raises.
 

@@ -37,6 +37,7 @@ class Terminal:
         self.as_json = self.quiet = self.verbose = False
         self._colour = "auto"
         self._gone: set[TextIO] = set()
+        self._terminals: dict[TextIO, bool] = {}
         self.output_is_all = True
         self.unwritable: OSError | None = None
         for stream in (sys.stdout, sys.stderr):
@@ -177,7 +178,13 @@ class Terminal:
         if self._colour != "auto":
             return self._colour == "always"
         plain = self.variables.get("NO_COLOR") or self.variables.get("TERM") == "dumb"
-        return stream.isatty() and not plain
+        return self._is_terminal(stream) and not plain
+
+    def _is_terminal(self, stream: TextIO) -> bool:
+        """Asked of the system once: a listener would ask it with every push."""
+        if stream not in self._terminals:
+            self._terminals[stream] = stream.isatty()
+        return self._terminals[stream]
 
     def _write(self, stream: TextIO, line: str, end: str = "\n") -> None:
         def act() -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -39,6 +40,7 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
+@lru_cache(maxsize=16)  # all events of a turn have one moment
 def rfc3339(at_ms: int) -> str:
     """Unix milliseconds as RFC 3339 in UTC."""
     at = datetime.fromtimestamp(at_ms / 1000, tz=UTC)

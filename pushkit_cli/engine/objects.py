@@ -1,6 +1,7 @@
 """Events as the objects of the contract: numbered, dated, every key always there."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from pushkit_cli.emulator.clients import ClientEvent
@@ -13,7 +14,7 @@ VERSION = 1
 """`v`: within one version no key goes and none changes its type."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Happened:
     """An event in its place: `seq` counts within one home, `at_ms` is Unix milliseconds."""
 
@@ -22,7 +23,11 @@ class Happened:
     event: PushEvent | DeviceEvent | ClientEvent | FaultEvent
 
     def to_json(self) -> dict[str, Any]:
-        """The object of the contract."""
+        """The object of the contract, for whoever asks one of his own."""
+        return dict(self._object)
+
+    @cached_property
+    def _object(self) -> dict[str, Any]:
         event = self.event
         if isinstance(event, PushEvent):
             return stamp(event.to_json(), seq=self.seq, at_ms=self.at_ms)

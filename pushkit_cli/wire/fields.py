@@ -20,8 +20,8 @@ _OF_HTTP1 = frozenset(
 )
 
 
-def check_request(headers: Headers) -> None:
-    """Raises ConnectionEnd unless these can be the headers of a request (8.3.1)."""
+def check_request(headers: Headers) -> int | None:
+    """How long its body is said to be. Raises ConnectionEnd for what is no request (8.3.1)."""
     _check(headers, _OF_REQUESTS)
     fields = dict(headers)
     method = fields.get(b":method")
@@ -34,6 +34,7 @@ def check_request(headers: Headers) -> None:
         raise ConnectionEnd("a request without :scheme or :path")
     if b":authority" not in fields or b"host" in fields:
         _check_host(headers)
+    return body_length(headers) if b"content-length" in fields else None
 
 
 def check_answer(headers: Headers) -> int:
@@ -77,12 +78,12 @@ def _check(headers: Headers, allowed: frozenset[bytes]) -> None:
     if joined.count(0) != between or _FIELDS.fullmatch(joined) is None:  # 8.2.1
         odd = [name for name, value in headers if not re.fullmatch(_FIELD, name + b"\0" + value)]
         raise ConnectionEnd(f"an illegal header: {b', '.join(odd)[:80]!r}")
-    flaw = _misplaced(tuple([name for name, _ in headers]), allowed)
+    names = tuple([name for name, _ in headers])
+    flaw = _misplaced(names, allowed)
     if flaw is not None:
         raise ConnectionEnd(flaw)
-    for name, value in headers:
-        if name == b"te" and value.lower() != b"trailers":  # 8.2.2
-            raise ConnectionEnd("TE that is not trailers")
+    if b"te" in names and any(n == b"te" and v.lower() != b"trailers" for n, v in headers):
+        raise ConnectionEnd("TE that is not trailers")  # 8.2.2
 
 
 @lru_cache(maxsize=256)

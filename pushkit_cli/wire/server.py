@@ -26,7 +26,7 @@ from pushkit_cli.wire.bounds import (
     Patience,
 )
 from pushkit_cli.wire.connection import Connection
-from pushkit_cli.wire.fields import body_length, check_length, check_request, check_trailers
+from pushkit_cli.wire.fields import check_length, check_request, check_trailers
 from pushkit_cli.wire.frames import (
     MAX_FRAME,
     PREFACE,
@@ -308,8 +308,7 @@ class ServerConnection(Connection):
             raise ConnectionEnd("HEADERS on a stream that has ended", Code.STREAM_CLOSED)
 
     def _begin(self, stream: int, headers: Headers, *, ended: bool) -> None:
-        check_request(headers)
-        length = body_length(headers)
+        length = check_request(headers)
         if stream > self._highest + 2:
             self._gaps.append(range(self._highest + 2, stream, 2))
         self._highest = stream
