@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pushkit_cli.apns.facts import Door
 from pushkit_cli.apns.push import Environment
 from pushkit_cli.engine.announce import Address
-from pushkit_cli.errors import PushkitError
+from pushkit_cli.errors import PortError, PushkitError
 from pushkit_cli.net.binding import as_client_sees, bind
 
+_OF_PRODUCTION = "--manage-production-port"
 SANDBOX_PORT, PRODUCTION_PORT = 2197, 2198
 MANAGE_PORT, MANAGE_PRODUCTION_PORT = 2195, 2196
 
@@ -43,10 +44,14 @@ def bind_all(wanted: Mapping[Door, int], host: str | None) -> dict[Door, list[so
     try:
         for door, port in wanted.items():
             bound[door] = bind(port, host)
-    except PushkitError:
+    except PushkitError as error:
         for sockets in bound.values():
             for one in sockets:
                 one.close()
+        if door.manages and isinstance(error, PortError):
+            other = "--manage-port" if door.environment is Environment.SANDBOX else _OF_PRODUCTION
+            hint = f"channels are managed there: name another port, or {other} 0"
+            raise PortError(error.message, hint=hint) from error
         raise
     return bound
 

@@ -85,8 +85,12 @@ def test_a_door_that_is_taken_opens_none(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         options = Options(home=home, port=0, production_port=0, manage_production_port=port)
-        with pytest.raises(PortError, match=str(port)), running(options, lambda _: None):
+        with (
+            pytest.raises(PortError, match=str(port)) as raised,
+            running(options, lambda _: None),
+        ):
             pass
+        assert "--manage-production-port 0" in (raised.value.hint or "")
 
 
 def test_a_channel_lives_as_long_as_it_is_not_deleted(home: Path, told: Told) -> None:

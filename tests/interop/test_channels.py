@@ -25,6 +25,7 @@ from tests.interop.errands import (
     Errand,
     Make,
     Place,
+    certified,
     channel,
     created,
     good,
@@ -184,6 +185,14 @@ def test_the_key_of_another_team_has_its_own(client: Client, place: Place) -> No
         client, place, good(Operation.SHOW, of_app(OTHER_APP), other, channel("foreign"))
     )
     assert shown.status == 200
+
+
+def test_a_certificate_of_the_app_needs_no_provider_token(client: Client, place: Place) -> None:
+    mine = certified("app", "--app", APP, "--env", "sandbox")
+    (listed,) = _ask(client, place, good(Operation.LIST, mine))
+    assert place.latest in listed.json["channels"]
+    (sent,) = _ask(client, place, good(Operation.SEND, mine))
+    assert (sent.status, sent.body) == (200, b"")
 
 
 # Listeners of another kind
