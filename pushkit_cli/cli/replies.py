@@ -99,13 +99,16 @@ def moment(at_ms: int) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def finding_lines(shot: "Shot", terminal: "Terminal") -> Iterator[str]:
-    """What lint says about one push."""
+def finding_lines(
+    shot: "Shot", terminal: "Terminal", *, with_source: bool = False
+) -> Iterator[str]:
+    """What lint says about one push, and who says so where that is wanted."""
     for finding in shot.findings:
         label = f"would be refused, {finding.reason}" if finding.holds else "advice"
         text = f"lint: {who(shot, terminal)}: {label}: {terminal.show(finding.detail)}"
         remedy = terminal.show(finding.remedy)
-        yield terminal.wrap(f"{text} ({remedy})", indent="      ")
+        source = f"; source: {terminal.show(finding.source)}" if with_source else ""
+        yield terminal.wrap(f"{text} ({remedy}){source}", indent="      ")
 
 
 def who(shot: "Shot", terminal: "Terminal") -> str:

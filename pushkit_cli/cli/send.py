@@ -196,7 +196,7 @@ def _show(planned: "Plan", terminal: Terminal) -> int:
             continue
         for line in replies.request_lines(shot.request, planned, terminal):
             terminal.data(line)
-        for line in replies.finding_lines(shot, terminal):
+        for line in replies.finding_lines(shot, terminal, with_source=True):
             terminal.say(line)
     return ExitCode.HELD if any(shot.held for shot in planned.shots) else ExitCode.DONE
 
