@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Input:
         self.name = "standard input" if path is None else str(path)
         if path is None:
             # Not through Python's own buffer: a thread that waits there would keep us from ending.
-            self._file: BinaryIO = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+            self._file: BinaryIO = _stdin(self.name)
         else:
             self._file = _open(path)
         found = os.fstat(self._file.fileno())
@@ -42,6 +43,7 @@ class Input:
         self._stamp = _stamp(self._file)
         self._digest = hashlib.sha256()
         self._count = 0
+        self._reading = threading.Lock()
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Every line, from the first. Raises StoreError where the file changes meanwhile."""
@@ -66,10 +68,21 @@ class Input:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.can_be_read_again:  # a thread may wait in a stream, and closing would wait for it
+        # A thread may wait in a stream, and closing would wait for it: then nobody does.
+        if self._reading.acquire(blocking=False):
             self._file.close()
+            self._reading.release()
 
     def _line(self) -> bytes:
+        with self._reading:
+            if self._file.closed:
+                return b""
+            try:
+                return self._read_line()
+            except OSError as error:
+                raise _unreadable(self.name, error) from error
+
+    def _read_line(self) -> bytes:
         first = piece = self._file.readline(LONGEST_LINE + 2)
         self._count += len(piece)
         self._digest.update(piece)
@@ -87,12 +100,24 @@ class Input:
             )
 
 
+def _stdin(name: str) -> BinaryIO:
+    try:
+        os.read(sys.stdin.fileno(), 0)  # what was closed by a shell cannot be read
+        return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{path} cannot be read: {reason}", hint="check the path") from error
+        raise _unreadable(str(path), error) from error
+
+
+def _unreadable(name: str, error: OSError) -> UsageError:
+    reason = (error.strerror or str(error)).lower()
+    return UsageError(f"{name} cannot be read: {reason}", hint="is it there, and a file?")
 
 
 def _stamp(file: BinaryIO) -> tuple[int, int]:

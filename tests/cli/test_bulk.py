@@ -1,6 +1,7 @@
 """`pushkit send --targets`: many pushes, and the truth about each."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from pushkit_cli.engine.listener import Running
 from tests.bulk import BODY, replies, send, summary, write
 from tests.cli.errands import failed, here, spoken
-from tests.commands import objects, pushkit
+from tests.commands import PUSHKIT, objects, pushkit
 from tests.conftest import Told
+
+CLOSED = "--endpoint https://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -86,6 +89,12 @@ def test_targets_come_from_standard_input_line_by_line(listener: Running, token:
     last = objects(done.stdout)[-1]
     assert (last["accepted"], last["held"]) == (2, 1)
     assert "lint holds line 4" in spoken(done)
+
+
+def test_a_standard_input_that_is_not_there_is_said(home: Path) -> None:
+    line = f'"$0" send --type voip --targets - --env local --app a.b --payload {{}} {CLOSED} <&-'
+    done = subprocess.run(["sh", "-c", line, PUSHKIT], capture_output=True, check=False, timeout=30)
+    assert "standard input cannot be read: bad file descriptor" in failed(done, 2)
 
 
 def test_one_line_that_lint_holds_keeps_all_of_a_file(

@@ -319,6 +319,32 @@ def goaway_twice(sock: socket.socket, host: RawHost) -> None:
         hosts.until_gone(sock)
 
 
+def test_a_push_that_nobody_ever_looks_at_is_unsent_and_holds_up_no_other(tmp_path: Path) -> None:
+    def act(number: int, stream: int, request: Request) -> list[Act]:
+        never = int(request.token, 16) == 7
+        return [Reset(stream=stream, code=7) if never else respond(stream, yes(request))]
+
+    file = write(tmp_path, tokens(30))
+    with raw_host(tmp_path, acting(act)) as host:
+        done = send_to(host, file)
+    assert (done.returncode, counts(done)) == (5, {"accepted": 29, "unsent": 1})
+    assert replies(results_of(file))[7]["attempts"] == 100
+
+
+def test_a_host_that_is_gone_in_mid_run_is_given_up_in_time(tmp_path: Path) -> None:
+    def behave(sock: socket.socket, host: RawHost) -> None:
+        if host.connections == 1:
+            acting(lambda number, stream, request: [respond(stream, yes(request)),
+                *([GoAway()] if number == 20 else [])])(sock, host)  # fmt: skip
+
+    file = write(tmp_path, tokens(100))
+    with raw_host(tmp_path, behave) as host:
+        done = send_to(host, file, "--timeout", "300ms", "--retries", "0", "--in-flight", "4")
+    assert "no answer is heard any more" in failed(done, 5)
+    assert 20 <= counts(done)["accepted"] <= 24
+    assert set(counts(done)) == {"accepted", "unsent"}
+
+
 @pytest.mark.parametrize(
     "behave", [hosts.mute_from_the_start, hosts.garbage, hosts.going_away,
         hosts.http1_text, hosts.half_an_answer, shut_window, goaway_twice]

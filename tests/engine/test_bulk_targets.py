@@ -1,10 +1,13 @@
 """What a targets file may hold, and what never leaves because of it."""
 
 import json
+import os
+import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
-from tests.bulk import APP, asked_for, counts, send_to, tokens, write, yes
+from tests.bulk import APP, asked_for, counts, replies, results_of, send_to, tokens, write, yes
 from tests.cli.errands import failed
 from tests.cli.hosts import answers, raw_host
 
@@ -87,3 +90,27 @@ def test_a_file_of_held_lines_alone_asks_no_host(tmp_path: Path) -> None:
     with raw_host(tmp_path, answers(yes)) as host:
         done = send_to(host, file, "--on-lint", "skip")
     assert (done.returncode, counts(done), host.connections) == (3, {"held": 1_500}, 0)
+
+
+def test_a_pipe_is_read_as_it_comes_and_cannot_be_resumed(tmp_path: Path) -> None:
+    file = tmp_path / "pipe"
+    os.mkfifo(file)
+
+    def fill() -> None:
+        with suppress(BrokenPipeError), file.open("w") as pipe:
+            pipe.write("".join(f"{token}\n" for token in tokens(1_500)))
+            pipe.flush()
+            pipe.write("not a token\n")
+
+    writer = threading.Thread(target=fill)
+    writer.start()
+    with raw_host(tmp_path, answers(yes)) as host:
+        done = send_to(host, file, "--on-lint", "skip")
+        writer.join()
+        again = threading.Thread(target=fill)
+        again.start()
+        assert "cannot be read again" in failed(send_to(host, file, "--resume"), 2)
+        again.join()
+    assert (done.returncode, counts(done)) == (3, {"accepted": 1_500, "held": 1})
+    assert sorted(replies(results_of(file))) == list(range(1, 1_502))
+    assert asked_for(host) == Counter(tokens(1_500))
