@@ -15,14 +15,28 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.bench import broadcasts, devices, hosts, memory, metrics, senders
+from tests.bench import (
+    broadcasts,
+    devices,
+    growth,
+    hosts,
+    memory,
+    metrics,
+    processes,
+    receivers,
+    senders,
+)  # fmt: skip
 from tests.bench.jobs import VENV
 from tests.bench.method import ROUNDS, Table, say
 
 Row = Callable[[Path], list[Table]]
 ROWS: dict[str, Row] = {
     "senders": senders.measure,
+    "receivers": receivers.measure,
+    "one-push": processes.one_push,
+    "start-up": processes.start_up,
     "memory": memory.measure,
+    "growth": growth.measure,
     "devices": devices.measure,
     "broadcasts": broadcasts.measure,
     "metrics": metrics.measure,

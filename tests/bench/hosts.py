@@ -94,7 +94,7 @@ def _printing_its_port(place: Path, *words: str | Path) -> Iterator[Job]:
 def listening(place: Path, devices: int, *more: str | Path) -> Iterator[dict[str, Any]]:
     """A listener on kept state with so many iPhones."""
     place.mkdir(exist_ok=True)
-    ready = place / "ready.json"
+    file = place / "ready.json"
     names = [word for number in range(devices) for word in ("--device", f"phone{number}")]
     words: list[str | Path] = [
         PUSHKIT,
@@ -102,7 +102,7 @@ def listening(place: Path, devices: int, *more: str | Path) -> Iterator[dict[str
         "--port",
         "0",
         "--ready-file",
-        ready,
+        file,
         *names,
         *more,
     ]
@@ -110,22 +110,28 @@ def listening(place: Path, devices: int, *more: str | Path) -> Iterator[dict[str
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(words, env=env, stdout=log, stderr=log)
     try:
-        while not ready.exists():
+        while not file.exists():
             assert process.poll() is None, (place / "log").read_text()
             time.sleep(0.05)
-        yield json.loads(ready.read_bytes())
+        yield ready(place)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait()
 
 
+def ready(place: Path) -> dict[str, Any]:
+    """What the listener in this place says of itself."""
+    said: dict[str, Any] = json.loads((place / "ready.json").read_bytes())
+    return said
+
+
 @contextmanager
 def listener(place: Path, devices: int = 1, *more: str | Path) -> Iterator[Job]:
     """`pushkit listen` on kept state, every check on; alerts to all its devices in turn."""
-    with listening(place, devices, *more) as ready:
-        app = ready["apps"][0]
+    with listening(place, devices, *more) as known:
+        app = known["apps"][0]
         said = {
-            **ready, "url": f"https://127.0.0.1:{ready['port']}", "topic": app, "type": "alert",
-            "tokens": tuple(device["tokens"]["alert"] for device in ready["devices"]),
+            **known, "url": f"https://127.0.0.1:{known['port']}", "topic": app, "type": "alert",
+            "tokens": tuple(device["tokens"]["alert"] for device in known["devices"]),
         }  # fmt: skip
         yield _job(place, said)

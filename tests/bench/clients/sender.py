@@ -107,8 +107,9 @@ async def run(send: Send, job: Job, count: int) -> list[float]:
 async def main() -> None:
     job = json.loads(Path(sys.argv[2]).read_bytes())
     send = {"httpx": httpx, "aioapns": aioapns}[sys.argv[1]](job)
-    await run(send, {**job, "in_flight": 1}, 1)  # there is one connection from here on
-    await run(send, job, job["warm_up"])
+    if job["warm_up"]:
+        await run(send, {**job, "in_flight": 1}, 1)  # there is one connection from here on
+        await run(send, job, job["warm_up"])
     begun = time.perf_counter()
     took = await run(send, job, job["count"])
     per_s = job["count"] / (time.perf_counter() - begun)
