@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from pushkit_cli.apns.acts import Act, Close, FailTls, Stall
@@ -21,6 +22,12 @@ MAX_CONNECTIONS = 900
 _HANDSHAKES = 500
 """So many at once, each of 64 KiB; who comes then takes the place of the oldest of them."""
 _HANDSHAKE_S = 10
+_YOUNG_S = 2.0
+"""Who has begun to speak keeps its place so long: a client may well come with a thousand
+connections at once, as Go's does that has so many pushes and no stream for them."""
+_MUTE_S = 0.5
+"""So long who says nothing at all; clients speak first."""
+_LOOK_S = 0.05
 _GOODBYE_S = 1
 _AGAIN_S = 0.1
 """After this long another client is tried, where there was no file left for one."""
@@ -30,16 +37,41 @@ async def _heard(client: socket.socket) -> bytes:
     return await asyncio.get_running_loop().sock_recv(client, 4_096)
 
 
+@dataclass(slots=True)
+class _Visitor:
+    """Who shakes hands, since when (the loop's time), and whether a word of it was heard."""
+
+    client: socket.socket
+    came: float
+    was_heard: bool = False
+
+    def may_stay(self, now: float) -> bool:
+        """Whether it is too early to take the place away."""
+        return now < self.came + (_YOUNG_S if self._speaks() else _MUTE_S)
+
+    def _speaks(self) -> bool:
+        try:
+            return self.was_heard or bool(self.client.recv(1, socket.MSG_PEEK))
+        except OSError:  # nothing is there to be read
+            return False
+
+
 class _Tls(asyncio.sslproto.SSLProtocol):
     """asyncio's TLS, which keeps 256 KiB for each client, from its first byte on."""
 
     max_size = 8 * 1024
+    visitor: _Visitor
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.visitor.was_heard = True
+        super().buffer_updated(nbytes)
 
 
 class Doorkeeper:
     """Whoever comes when every place is taken waits: one at the door, the others in its queue.
 
-    For him the client that has been longest about its handshake loses its place.
+    For him the client that has been longest about its handshake loses its place: one that says
+    nothing before one that does, and nobody who has only just come.
     """
 
     def __init__(
@@ -56,7 +88,8 @@ class Doorkeeper:
         self._knocked = knocked
         self._places = asyncio.Semaphore(places)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._shaking: dict[asyncio.Future[None], None] = {}  # in the order in which they came
+        self._shaking: dict[asyncio.Future[None], _Visitor] = {}  # in the order in which they came
+        self._eased = asyncio.Event()
         self._sockets: list[socket.socket] = []
         self._is_closing = False
 
@@ -68,6 +101,7 @@ class Doorkeeper:
     def left(self) -> None:
         """A client that was let in is gone."""
         self._places.release()
+        self._eased.set()
 
     async def close(self) -> None:
         """Let nobody in any more, nor finish who is being let in."""
@@ -93,11 +127,8 @@ class Doorkeeper:
             if self._is_closing:
                 client.close()
                 return
-            if self._shaking and (self._places.locked() or len(self._shaking) >= _HANDSHAKES):
-                oldest = next(iter(self._shaking))
-                del self._shaking[oldest]
-                oldest.cancel()
             try:
+                await self._make_room()
                 await self._places.acquire()
             except asyncio.CancelledError:
                 client.close()
@@ -107,10 +138,29 @@ class Doorkeeper:
                 self._own(self._spurn(client, act))
                 continue
             shaken = loop.create_future()
-            self._shaking[shaken] = None
-            shaken.add_done_callback(lambda done: self._shaking.pop(done, None))
+            visitor = self._shaking[shaken] = _Visitor(client, loop.time())
+            shaken.add_done_callback(self._shook)
             context = self._refusing if isinstance(act, FailTls) else self._context
-            self._own(self._let_in(client, protocol, shaken, context))
+            self._own(self._let_in(visitor, protocol, shaken, context))
+
+    async def _make_room(self) -> None:
+        """Wait for a place among those who shake hands, or take that of one of them."""
+        now = asyncio.get_running_loop().time
+        while self._shaking and (self._places.locked() or len(self._shaking) >= _HANDSHAKES):
+            visitors = self._shaking.items()
+            leaves = next((one for one, who in visitors if not who.may_stay(now())), None)
+            if leaves is not None:
+                del self._shaking[leaves]
+                leaves.cancel()
+                return
+            self._eased.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._eased.wait()
+
+    def _shook(self, done: asyncio.Future[None]) -> None:
+        self._shaking.pop(done, None)
+        self._eased.set()
 
     async def _spurn(self, client: socket.socket, act: Close | Stall) -> None:
         """On purpose: close at once, or hear whatever is said until the client has enough."""
@@ -119,11 +169,11 @@ class Doorkeeper:
                 while isinstance(act, Stall) and await _heard(client):
                     pass
             finally:
-                self._places.release()
+                self.left()
 
     async def _let_in(
         self,
-        client: socket.socket,
+        visitor: _Visitor,
         protocol: Callable[[], asyncio.Protocol],
         shaken: asyncio.Future[None],
         context: ssl.SSLContext,
@@ -132,8 +182,8 @@ class Doorkeeper:
         transport: asyncio.BaseTransport | None = None
         tls: _Tls | None = None
         if shaken.cancelled():
-            client.close()
-            self._places.release()
+            visitor.client.close()
+            self.left()
             return
         try:
             tls = _Tls(
@@ -145,7 +195,8 @@ class Doorkeeper:
                 ssl_handshake_timeout=_HANDSHAKE_S,
                 ssl_shutdown_timeout=_GOODBYE_S,
             )
-            transport, _ = await loop.connect_accepted_socket(lambda: tls, client)
+            tls.visitor = visitor
+            transport, _ = await loop.connect_accepted_socket(lambda: tls, visitor.client)
             await shaken
         except (OSError, asyncio.CancelledError) as error:
             # It does not speak TLS, not this, or not in time; or another one took its place.
@@ -155,7 +206,7 @@ class Doorkeeper:
                 self._troubled(trouble)
             if isinstance(transport, asyncio.Transport):
                 transport.abort()
-            self._places.release()
+            self.left()
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -355,16 +355,14 @@ def test_go_hears_an_error(faulty: Faulty, fault: str, error: str, rings: int) -
 def test_goaway_in_the_middle_of_two_thousand_pushes_of_go_loses_nothing(faulty: Faulty) -> None:
     """Nor is any sent twice: what lies above the last stream of a GOAWAY was never read.
 
-    Two hundred are under way at once: Go opens a connection for each that has no stream to go on,
-    and a new one of ours has one stream until its first push is accepted, as Apple's.
+    Four hundred are under way at once: Go opens a connection for each that has no stream to go on,
+    and a new one has one stream until its first push is accepted, as Apple's.
     """
     faulty.does("goaway@every330")
-    waves = go_says(faulty, *[200] * (MANY // 200), patience="60s")
+    waves = go_says(faulty, *[400] * (MANY // 400), patience="60s")
     said = Counter((one["status"], one.get("error", "")) for wave in waves for one in wave)
     assert said == {(200, ""): MANY}
     pushes = faulty.told("push", MANY)
     assert len({one["payload"]["callUUID"] for one in pushes}) == MANY
     assert {one["status"] for one in pushes} == {200}
-    left = [one["connection"] for one in faulty.told("fault", MANY // 330)]
-    carried = Counter(one["connection"] for one in pushes)
-    assert max(carried[connection] for connection in left) > 100
+    faulty.told("fault", MANY // 330)

@@ -104,6 +104,7 @@ def test_the_oldest_who_says_no_word_of_tls_makes_room_for_who_comes(
     trust: Trust, monkeypatch: pytest.MonkeyPatch, places: int, handshakes: int
 ) -> None:
     monkeypatch.setattr(accepting, "_HANDSHAKES", handshakes)
+    monkeypatch.setattr(accepting, "_MUTE_S", 0.0)
 
     async def scene() -> None:
         async with opened(small(trust, places)) as house, AsyncExitStack() as stack:
@@ -115,6 +116,41 @@ def test_the_oldest_who_says_no_word_of_tls_makes_room_for_who_comes(
                 await served(sender)
             gone = [reader.at_eof() or reader.exception() is not None for reader, _ in silent]
             assert gone == [True, True, True, False, False]
+
+    play(scene())
+
+
+def test_many_who_come_at_once_wait_for_each_other(
+    trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepting, "_HANDSHAKES", 2)
+
+    async def scene() -> None:
+        async with opened(House(trust)) as house, AsyncExitStack() as stack:
+            coming = [stack.enter_async_context(client(house)) for _ in range(25)]
+            for sender in await asyncio.gather(*coming):
+                await served(sender)
+
+    play(scene())
+
+
+@pytest.mark.parametrize(("says", "keeps"), [(b"", "_MUTE_S"), (b"\x16\x03\x01", "_YOUNG_S")])
+def test_who_is_slow_about_it_keeps_the_place_for_a_while(
+    trust: Trust, monkeypatch: pytest.MonkeyPatch, says: bytes, keeps: str
+) -> None:
+    for name in ("_MUTE_S", "_YOUNG_S"):
+        monkeypatch.setattr(accepting, name, 0.1 if name == keeps else 0.0)
+
+    async def scene() -> None:
+        async with opened(small(trust, 1)) as house:
+            _, writer = await asyncio.open_connection("127.0.0.1", house.ports[SANDBOX])
+            writer.write(says)
+            await asyncio.sleep(0.01)
+            came = asyncio.get_running_loop().time()
+            async with client(house) as sender:
+                await served(sender)
+                assert asyncio.get_running_loop().time() - came > 0.07
+            writer.close()
 
     play(scene())
 
