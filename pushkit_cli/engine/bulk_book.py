@@ -147,14 +147,13 @@ class Book:
     def note(self, ended: Ended) -> None:
         """The final record of a target, written with the next `flush`."""
         self.seq += 1
-        reply = self._records.reply(ended, self.seq)
         if self._results is not None:
-            self._results.add(as_line(reply))
+            self._results.add(self._records.line(ended, self.seq))
         tokens = self._lists.file_of(ended)
         if tokens is not None:
             tokens.add(self._records.token_line(ended))
         if self._told is not None:
-            self._told(reply, ended)
+            self._told(self._records.reply(ended, self.seq), ended)
 
     def may_leave(self, line: int) -> bool:
         """Whether a target of this line, or of one before it, may leave; else reserve first."""

@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from pushkit_cli.apns import message
 from pushkit_cli.apns.hints import hint
-from pushkit_cli.apns.message import Outcome, Reply, Request
+from pushkit_cli.apns.message import Outcome, Reply
 from pushkit_cli.apns.push import fingerprint
 from pushkit_cli.apns.reasons import Retry, retry_class
 from pushkit_cli.engine import host
@@ -14,6 +14,13 @@ from pushkit_cli.engine.bulk_lines import Misfit
 from pushkit_cli.engine.bulk_order import BulkPlan
 from pushkit_cli.engine.bulk_shots import Shot
 
+_HOLES = ("seq", "at", "id", "line", "token", "token_fp", "apns_id", "apns_unique_id",
+    "apns_request_id", "size_bytes", "attempts", "elapsed_ms")  # fmt: skip
+"""What differs between two targets that were accepted, in the order of the object."""
+_QUOTED = ("at", "token", "token_fp")
+"""Of these, texts that need no escapes."""
+_HOLE = "\x00"
+_KEPT = 1_000
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
@@ -55,6 +62,7 @@ class Records:
             "endpoint": str(plan.where.endpoint),
             "key_id": plan.signer.key_id,
         }
+        self._patterns: dict[Any, str] = {}
         self._at_ms = -1
         self._at = ""
 
@@ -79,7 +87,7 @@ class Records:
             "id": target.id if target.id is not None else reply.apns_id,
             "line": target.number,
             "app": (recipient and recipient.app) or self._plan.app,
-            "topic": None if shot is None else _topic(shot.request),
+            "topic": None if shot is None else shot.topic,
             "type": self._plan.kind or self._plan.order.push.push_type,
             "device": recipient and recipient.name,
             "token": token,
@@ -101,6 +109,47 @@ class Records:
             "lint": [],
             "hint": advice,
         }
+
+    def line(self, ended: Ended, seq: int) -> bytes:
+        """The same as a line. Of a million most are alike, so these are written by a pattern."""
+        target, reply = ended.target, ended.reply
+        if reply.outcome is not Outcome.ACCEPTED or isinstance(target, Misfit):
+            return as_line(self.reply(ended, seq))
+        recipient = target.recipient
+        kind = (recipient.app, recipient.name, target.topic, reply.status)
+        pattern = self._patterns.get(kind)
+        if pattern is None:
+            if len(self._patterns) >= _KEPT:
+                self._patterns.clear()
+            pattern = self._patterns[kind] = self._pattern(ended)
+        apns_id = reply.apns_id or target.apns_id
+        own = target.id if target.id is not None else reply.apns_id
+        return (
+            pattern
+            % (
+                seq,
+                self.at(),
+                _text(own),
+                target.number,
+                recipient.token,
+                fingerprint(recipient.token),
+                _text(apns_id),
+                _text(reply.apns_unique_id),
+                _text(reply.apns_request_id),
+                target.request.body_size,
+                ended.tries,
+                "null" if ended.elapsed_ms is None else round(ended.elapsed_ms, 1),
+            )
+        ).encode("ascii")
+
+    def _pattern(self, ended: Ended) -> str:
+        """What `line` fills in: the object of one target with holes in the places that differ."""
+        reply = self.reply(ended, 0)
+        found = json.dumps({**reply, **dict.fromkeys(_HOLES, _HOLE)}, separators=(",", ":"))
+        filled = found.replace("%", "%%").replace(json.dumps(_HOLE), "%s")
+        for name in _QUOTED:
+            filled = filled.replace(f'"{name}":%s', f'"{name}":"%s"')
+        return filled + "\n"
 
     def token_line(self, ended: Ended) -> bytes:
         """A token that is dead or suspect, with what a list of tokens is cleaned by."""
@@ -130,10 +179,8 @@ class Records:
         return Retry.NEVER, None
 
 
-def _topic(request: Request) -> str | None:
-    """Looked for alone: of a million requests nothing else is asked."""
-    found = (value for name, value in request.headers if name == message.TOPIC)
-    return next((value.decode("latin-1") for value in found), None)
+def _text(value: str | None) -> str:
+    return "null" if value is None else encode_basestring_ascii(value)
 
 
 def as_line(body: dict[str, Any]) -> bytes:

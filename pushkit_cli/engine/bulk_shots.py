@@ -30,6 +30,7 @@ class Shot:
     number: int
     id: str | None
     recipient: Recipient
+    topic: str
     apns_id: str
     request: Request
 
@@ -40,7 +41,7 @@ class Shots:
     def __init__(self, plan: BulkPlan, run: str) -> None:
         self._plan = plan
         self._run = uuid.UUID(run)
-        self._templates: dict[str | None, Headers] = {}
+        self._templates: dict[str, Headers] = {}
         self._findings: dict[Any, Finding | None] = {}
         self._recipients: dict[str, Recipient | Misfit] = {}
         self._expires: int | None = None
@@ -85,12 +86,11 @@ class Shots:
         body = self._body(line, apns_id)
         if isinstance(body, Misfit):
             return body
-        topic = line.topic or self._plan.order.push.topic
         try:
-            headers = self._headers(recipient, topic)
+            topic = self._topic(line, recipient)
         except UsageError as error:
             return _held(line, error.message, "no app", remedy=error.hint)
-        headers = _with(headers, line.headers)
+        headers = _with(self._headers(topic), line.headers)
         if self._plan.order.push.lint:
             misfit = self._lint(line, recipient, headers, apns_id, body)
             if misfit is not None:
@@ -101,6 +101,7 @@ class Shots:
             number=line.number,
             id=line.id,
             recipient=recipient,
+            topic=topic,
             apns_id=apns_id,
             request=_request(headers, recipient.token, apns_id, body),
         )
@@ -169,14 +170,23 @@ class Shots:
         except (ValueError, RecursionError):
             return _held(line, "the payload cannot be written as JSON in UTF-8", "payload")
 
-    def _headers(self, recipient: Recipient, topic: str | None) -> Headers:
+    def _topic(self, line: Line, recipient: Recipient) -> str:
+        """What the line says, by whatever name, else the run, else app and type."""
+        for name, value in line.headers:
+            if name == message.TOPIC:
+                return value.decode("utf-8")
+        push, kind = self._plan.order.push, self._plan.kind
+        topic = line.topic or push.topic
+        if topic is not None:
+            return topic
+        app = push.app or recipient.app
+        if app is None:
+            raise UsageError("the app of this token is not known", hint="add --app BUNDLE_ID")
+        return topic_for(app, kind) if kind is not None else app
+
+    def _headers(self, topic: str) -> Headers:
         """The headers of the run for one topic, without token, id and credential."""
         push, kind = self._plan.order.push, self._plan.kind
-        if topic is None:
-            app = push.app or recipient.app
-            if app is None:
-                raise UsageError("the app of this token is not known", hint="add --app BUNDLE_ID")
-            topic = topic_for(app, kind) if kind is not None else app
         row = None if kind is None else PUSH_TYPES[kind]
         expires = planning.expiration_of(push, row)
         if expires != self._expires:  # in 30 s from now, and now is another second
