@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.cli.errands import here
 from tests.commands import listening, objects
 from tests.conftest import at_home
-from tests.scenarios.played import Played, both, caught, played, problem, run
+from tests.scenarios.played import Played, caught, played, problem
 
 ALERT = (
     '{"aps":{"alert":"A call"},"callUUID":"c10","Simulator Target Bundle":"com.example.pushkit"}'
@@ -26,6 +27,11 @@ class Shared:
     home: Path
     ready: dict[str, Any]
 
+    @property
+    def at(self) -> dict[str, str]:
+        """The variables that point at it."""
+        return {"PUSHKIT_HOME": str(self.home)}
+
     def token(self, kind: str, name: str = "iphone") -> str:
         """What a server has stored for a device."""
         (device,) = (one for one in self.ready["devices"] if one["name"] == name)
@@ -33,24 +39,24 @@ class Shared:
 
     def send(self, *words: str, **variables: str) -> Played:
         """A push through it."""
-        return played(run("send", *words, PUSHKIT_HOME=str(self.home), **variables))
+        return played(here("send", *words, variables={**self.at, **variables}))
 
     def refused(self, *words: str) -> Played:
         """A push of somebody who does not lint, and what the listener refused so far."""
         sent = self.send("--no-lint", *words)
-        told = run("inbox", "refused", "--json", PUSHKIT_HOME=str(self.home))
+        told = here("inbox", "refused", "--json", variables=self.at)
         return replace(sent, events=objects(told.stdout))
 
     def warned(self, where: str) -> Played:
         """Whether nothing was warned of, and the warnings."""
         none = ("warning=0", "--where", where, "--timeout", "100ms")
-        judged = run("inbox", "wait", *none, PUSHKIT_HOME=str(self.home))
-        told = run("inbox", "warning", "--where", where, "--json", PUSHKIT_HOME=str(self.home))
+        judged = here("inbox", "wait", *none, variables=self.at)
+        told = here("inbox", "warning", "--where", where, "--json", variables=self.at)
         return replace(played(told, told.stdout), exit=judged.returncode)
 
     def does(self, *words: str) -> bool:
         """Another command that speaks to it; whether it went well."""
-        return run(*words, PUSHKIT_HOME=str(self.home)).returncode == 0
+        return here(*words, variables=self.at).returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +71,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
 def test_problem_01_a_token_is_good_in_one_environment(shared: Shared) -> None:
     to = ("--type", "voip", "--to", shared.token("voip"))
     wrong = (*to, "--env", "local-production")
-    held, refused, repaired = both(
-        lambda: shared.send(*wrong), lambda: shared.refused(*wrong), lambda: shared.send(*to)
-    )
+    held, refused, repaired = (shared.send(*wrong), shared.refused(*wrong), shared.send(*to))
     caught(1, refused)
     is_held(held, 1)
     assert repaired.exit == 0, repaired.said
@@ -75,10 +79,10 @@ def test_problem_01_a_token_is_good_in_one_environment(shared: Shared) -> None:
 
 def test_problem_02_a_token_is_of_one_class(shared: Shared) -> None:
     wrong = ("--type", "voip", "--to", shared.token("alert"))
-    held, refused, repaired = both(
-        lambda: shared.send(*wrong),
-        lambda: shared.refused(*wrong),
-        lambda: shared.send("--type", "voip", "--to", shared.token("voip")),
+    held, refused, repaired = (
+        shared.send(*wrong),
+        shared.refused(*wrong),
+        shared.send("--type", "voip", "--to", shared.token("voip")),
     )
     caught(2, refused)
     is_held(held, 2)
@@ -97,10 +101,10 @@ def test_problem_02_a_suffix_that_stands_twice_is_told(shared: Shared) -> None:
 def test_problem_03_the_type_belongs_to_the_topic(shared: Shared) -> None:
     to = ("--to", shared.token("voip"), "--topic", "com.example.pushkit.voip", "-d", "callUUID=c3")
     wrong = ("--type", "alert", *to)
-    held, refused, repaired = both(
-        lambda: shared.send(*wrong),
-        lambda: shared.refused(*wrong),
-        lambda: shared.send("--type", "voip", *to),
+    held, refused, repaired = (
+        shared.send(*wrong),
+        shared.refused(*wrong),
+        shared.send("--type", "voip", *to),
     )
     caught(3, refused)
     is_held(held, 3)
@@ -121,7 +125,7 @@ def test_problem_08_a_push_cannot_take_a_call_back(shared: Shared) -> None:
         assert shared.does("device", "do", "iphone", "end-call", "c8a")
         return shared.warned("call_id=c8a")
 
-    wrong, repaired = both(by_push, by_connection)
+    wrong, repaired = by_push(), by_connection()
     caught(8, wrong)
     assert repaired.exit == 0, repaired.said
     assert shared.does("inbox", "wait", "call-ended=1", "--where", "call_id=c8a")
@@ -136,9 +140,9 @@ def test_problem_10_a_simulators_file_rings_on_an_emulated_device(
     key = {
         f"PUSHKIT_{name.upper()}": shared.ready[name] for name in ("key_file", "team_id", "key_id")
     }
-    wrong, repaired = both(
-        lambda: shared.send(*words, "--env", "sandbox", "--dry-run", **key),
-        lambda: shared.send(*words),
+    wrong, repaired = (
+        shared.send(*words, "--env", "sandbox", "--dry-run", **key),
+        shared.send(*words),
     )
     caught(10, wrong)
     assert repaired.exit == 0, repaired.said
@@ -151,9 +155,7 @@ def test_problem_12_a_token_that_was_replaced_rings_nobody(shared: Shared) -> No
     old = shared.token("voip", "bob")
     assert shared.send(*to, "--to", old).exit == 0
     assert shared.does("device", "do", "bob", "reinstall", "--tokens", "new")
-    refused, repaired = both(
-        lambda: shared.refused(*to, "--to", old), lambda: shared.send(*to, "--to", "bob")
-    )
+    refused, repaired = (shared.refused(*to, "--to", old), shared.send(*to, "--to", "bob"))
     caught(12, refused)
     assert "410 Unregistered since" in refused.said
     assert repaired.exit == 0, repaired.said
@@ -162,10 +164,10 @@ def test_problem_12_a_token_that_was_replaced_rings_nobody(shared: Shared) -> No
 def test_problem_13_a_call_takes_5120_bytes_and_no_more(shared: Shared) -> None:
     words = ("--type", "voip", "--to", "iphone", "-d")
     wrong = (*words, f"blob={'x' * 5120}")
-    held, refused, repaired = both(
-        lambda: shared.send(*wrong),
-        lambda: shared.refused(*wrong),
-        lambda: shared.send(*words, f"blob={'x' * 5000}"),
+    held, refused, repaired = (
+        shared.send(*wrong),
+        shared.refused(*wrong),
+        shared.send(*words, f"blob={'x' * 5000}"),
     )
     caught(13, refused)
     is_held(held, 13)
