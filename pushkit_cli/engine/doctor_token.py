@@ -141,8 +141,11 @@ def suspects(
     to: str, token: str | None, app: str | None, known: tuple[Known, ...], stated: Target | None
 ) -> list[Suspect]:
     """Every token that goes by a name, or the one that is named. Raises UsageError."""
-    mine = [one for one in known if to == one.name or token == one.token]
-    mine = [one for one in mine if app in (None, one.app)]
+    every = [one for one in known if to == one.name or token == one.token]
+    mine = [one for one in every if app in (None, one.app)]
+    if every and not mine:
+        apps = ", ".join(dict.fromkeys(one.app for one in every))
+        raise UsageError(f"{to} has no token of {app}", hint=f"it has those of {apps}")
     if stated is not None:  # an emulated device has tokens of both worlds
         here = [one for one in mine if one.target is stated]
         mine = here or [one for one in mine if not one.is_emulated] or mine

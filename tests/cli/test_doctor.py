@@ -247,6 +247,23 @@ def test_of_one_app_no_other_is_told(tmp_path: Path) -> None:
     assert here("doctor", "--app", "com.example.other").returncode == 0
 
 
+def test_a_key_that_another_app_signs_with_is_not_told(tmp_path: Path) -> None:
+    _lost_key(tmp_path)
+    assert here("doctor").returncode == 6
+    assert here("doctor", "--app", "com.example.other").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["exec pyenv exec pushkit", "from pushkit_cli.cli.app import main"]
+)
+def test_what_leads_to_this_program_is_no_other(text: str, tmp_path: Path) -> None:
+    variables = _other_program(tmp_path)
+    (tmp_path / "bin" / "pushkit").write_text(f"#!/bin/sh\n{text}\n")
+    done = here("doctor", "--json", variables=variables)
+    assert problems(done) == []
+    assert "comes first on PATH" in done.stdout.decode()
+
+
 def test_a_person_is_told_why_and_what_to_do(tmp_path: Path) -> None:
     done = here("doctor", variables=_open_key(tmp_path))
     said = " ".join(done.stdout.decode().split())

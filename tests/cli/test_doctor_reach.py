@@ -14,7 +14,7 @@ from pushkit_cli.engine.listener import Running
 from pushkit_cli.engine.waiting import wait_for
 from tests.apns_host import answering
 from tests.cli.credentials import APP, KEY, TEAM, TOKEN, p8, p8_file
-from tests.cli.errands import Done, here, prepared
+from tests.cli.errands import Done, failed, here, prepared
 from tests.cli.hosts import RawHost, answers, connect_proxy, no_tls, raw_host, silence
 from tests.cli.test_doctor import problems
 from tests.commands import objects
@@ -272,6 +272,28 @@ def test_every_token_of_an_emulated_device_is_asked_about(listener: Running, tol
 def test_a_name_of_nobody_and_a_token_without_an_app(listener: Running) -> None:
     assert here("doctor", "--to", "nobody").returncode == 2
     assert here("doctor", "--to", TOKEN).returncode == 2
+    other = here("doctor", "--to", "iphone", "--app", "com.example.other")
+    assert "iphone has no token of com.example.other" in failed(other, 2)
+
+
+def test_a_token_nobody_recorded_is_asked_about_type_by_type(tmp_path: Path) -> None:
+    _register(tmp_path)
+
+    def answer(request: Request) -> Response:
+        if request.token != TOKEN or request.field(b":authority") == SANDBOX:
+            return refusing("BadDeviceToken")
+        mine = (request.field(b"apns-topic") or "").endswith(".complication")
+        return refusing("InvalidPushType" if mine else "DeviceTokenNotForTopic")
+
+    with _named(tmp_path, answer) as host, connect_proxy(onward=host.port) as proxy:
+        way = ("--cacert", str(host.ca_file), "--proxy", proxy.url(), "--app", APP)
+        done = here("doctor", "--json", "--to", TOKEN, "--env", "sandbox", *way)
+        said = one(done, "token", 7)
+    assert "a complication token of com.example.app, issued in production" in said
+    assert TOKEN not in done.stdout.decode()
+    assert all(request.body == b"{}" for request in host.asked)
+    asked = {request.field(b"apns-expiration") for request in host.asked}
+    assert asked == {"0"}
 
 
 # A colleague

@@ -1,10 +1,16 @@
 """`send --last` and `send --replay`: the history sent once more, with what is said now."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pushkit_cli.engine import host
 from pushkit_cli.engine.listener import Running
+from pushkit_cli.engine.waiting import wait_for
+from pushkit_cli.store.files import Home
+from pushkit_cli.store.sender_db import History
 from tests.cli.credentials import APP, TEAM, TOKEN, p8_file
 from tests.cli.errands import failed, here, prepared, spoken
 from tests.commands import objects
@@ -105,3 +111,35 @@ def test_in_production_it_wants_a_yes(tmp_path: Path, home: Path) -> None:
         "--priority", "7")  # fmt: skip
     assert held.returncode == 3
     assert "add --yes" in failed(here("send", "--last", "--priority", "10"), 2)
+
+
+def test_what_expired_an_hour_ahead_then_expires_an_hour_ahead_now(
+    listener: Running, home: Path, told: Told
+) -> None:
+    prepared("send", "--type", "alert", "--to", "iphone", "--title", "Hi", "--expiration", "1h")
+    history = History(Home(home))
+    (sent,) = history.last(1)
+    then = sent.at_ms - 7_200_000
+    kept = json.loads(sent.headers or "{}") | {"apns-expiration": str(then // 1000 + 3600)}
+    history.add([replace(sent, at_ms=then, headers=json.dumps(kept), apns_id="AAAA-old")])
+    history.close()
+    assert here("send", "--replay", "AAAA-old").returncode == 0
+    now = wait_for(lambda: told.named("push")[1:] or None, timeout=10)
+    assert now is not None
+    assert abs(int(_headers(now[0])["apns-expiration"]) - host.now() - 3600) < 60
+
+
+def test_of_two_pushes_with_one_id_the_later_is_replayed(listener: Running, told: Told) -> None:
+    name = "BBBBBBBB-ca47-1067-b31d-00dd010662da"
+    for title in ("one", "two"):
+        prepared("send", "--type", "alert", "--to", "iphone", "--title", title, "--apns-id", name)
+    found = objects(here("send", "--replay", name, "--json").stdout)
+    assert found[-1]["targets"] == 1
+    pushes = wait_for(lambda: told.named("push")[2:] or None, timeout=10)
+    assert "two" in str(pushes)
+
+
+def test_another_profile_has_sent_nothing(listener: Running) -> None:
+    prepared("send", "--type", "voip")
+    said = failed(here("--profile", "other", "send", "--last"), 2)
+    assert "nothing was sent yet with the profile other" in said
