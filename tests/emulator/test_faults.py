@@ -62,10 +62,10 @@ def test_by_number(faulty: Callable[..., Stage], when: str, seen: str) -> None:
 
 
 def test_by_chance_as_the_seed_has_it(faulty: Callable[..., Stage]) -> None:
-    seen = {seed: struck(faulty("503@30%", seed=seed), 400) for seed in (7, 7, 8)}
-    assert seen[7] == struck(faulty("503@30%", seed=7), 400)
+    seen = {seed: struck(faulty("503@30%", seed=seed), 100) for seed in (7, 8)}
+    assert seen[7] == struck(faulty("503@30%", seed=7), 100)
     assert seen[7] != seen[8]
-    assert 90 <= seen[7].count("x") <= 150
+    assert 20 <= seen[7].count("x") <= 40
     two = faulty("503@30%", "503@30%", seed=7)
     assert len({told(one).number for one in map(two.send, [None] * 60) if pushed(one).fault}) == 2
 
