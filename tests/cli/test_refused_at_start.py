@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pushkit_cli.engine.listener import Options, running
 from tests.cli.credentials import p8_file, wrong_keys
 from tests.cli.errands import failed, here
 from tests.commands import listening, objects
@@ -92,9 +93,13 @@ def _with_a_row_of_the_future(path: Path) -> None:
     _made(path, "INSERT INTO record VALUES ('satellite/x', 1000, '{}')")
 
 
+def _on(home: Path) -> Options:
+    return Options(home=home, port=0, production_port=0)
+
+
 def _made(path: Path, statement: str = "PRAGMA user_version") -> None:
     """One that a listener has made, and somebody has laid hands on."""
-    with listening("--port", "0"):
+    with running(_on(path.parent), lambda _: None):
         pass
     with closing(sqlite3.connect(path)) as sql, sql:
         sql.execute(statement)
@@ -144,11 +149,11 @@ def test_a_key_that_cannot_be_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_what_is_spoilt_among_its_own_certificates_is_made_anew(home: Path) -> None:
-    with listening("--port", "0") as (_, first):
-        ca = Path(first["ca_file"])
+    with running(_on(home), lambda _: None) as first:
+        ca = Path(first.ready["ca_file"])
     for file in ca.parent.glob("*.pem"):
         file.write_bytes(b"garbage")
-    with listening("--port", "0"):
+    with running(_on(home), lambda _: None):
         assert here("send", "--type", "voip").returncode == 0
 
 
