@@ -70,7 +70,10 @@ def test_one_command_from_the_request_to_the_report(
         str(YESTERDAY),
     )
     assert pair.tokens_seen == (2, 0)
-    (report,) = export(capfd, pair, "--json", "--max", "discarded=2%").objects
+    again = export(capfd, pair, "--json", "--max", "discarded=2%")
+    assert "it is the same report" in again.err
+    assert "it is the same report" not in told.err
+    (report,) = again.objects
     assert (report["app"], report["until"]) == (APP, str(YESTERDAY))
     assert len([one for one in pair.service.asked if one.method == "POST"]) == 1, "remembered"
 
