@@ -44,7 +44,9 @@ def words() -> Iterator[str]:
 
 def explain(word: str) -> Iterator[Explanation]:
     """Every meaning of a word, whatever its case; a status means each of its reasons."""
-    said = word.casefold().replace(" ", "")
+    said = word.casefold()
+    if word not in CHANNEL_REASONS:  # one of them is written with a blank
+        said = said.replace(" ", "")
     for where, table, every in (
         (_DEVICE, REASONS, rules.RULES),
         (_CHANNEL, CHANNEL_REASONS, channel_rules.RULES),

@@ -16,7 +16,7 @@ from tests.commands import PATIENCE_S, PUSHKIT, listening, objects, pushkit
 _READY_KEYS = {
     "v", "event", "seq", "at", "pid", "version", "nonce", "home", "endpoints", "endpoint", "host",
     "port", "environment", "ca_file", "ca_bundle_file", "truststore_file", "team_id", "key_id",
-    "key_file", "apps", "teams", "devices", "client_ca_files", "auth", "control",
+    "key_file", "apps", "teams", "devices", "client_ca_files", "auth", "clock", "control",
     "forward_secret_file",
 }  # fmt: skip
 
