@@ -39,7 +39,7 @@ _OPTIONS = (
     ),
     json_option,
 )
-_id = click.argument("channel_id", metavar="ID", type=CHANNEL_ID)
+_id = click.argument("channel_id", metavar="ID", type=CHANNEL_ID, shell_complete=offers.channels)
 
 
 def _asking(function: _Function) -> _Function:

@@ -215,7 +215,7 @@ def expire_token(
     return _ended(ctx, "expired", kind, app=app, env=env, at=at)
 
 
-_channel = click.argument("channel_id", metavar="CHANNEL")
+_channel = click.argument("channel_id", metavar="CHANNEL", shell_complete=offers.channels)
 
 
 @do.command("subscribe", epilog="Example: pushkit device do iphone subscribe bXkgY2hhbm5lbA==")

@@ -59,6 +59,12 @@ def _keys(ctx: click.Context) -> Iterable[str]:
     yield from _setting(ctx).book.keys
 
 
+def _channels(ctx: click.Context) -> Iterable[str]:
+    from pushkit_cli.engine.channel_records import known
+
+    return known(_setting(ctx))
+
+
 def _registered(ctx: click.Context) -> Iterable[str]:
     """Names of the kind that was said before."""
     kind = ctx.params.get("kind")
@@ -103,4 +109,4 @@ def _words(_ctx: click.Context) -> Iterable[str]:
 
 apps, devices, emulated, keys = map(_offer, (_apps, _devices, _emulated, _keys))
 registered, faults, whats, words = map(_offer, (_registered, _faults, _whats, _words))
-conditions = _offer(_conditions)
+conditions, channels = _offer(_conditions), _offer(_channels)

@@ -34,6 +34,12 @@ def recall(
         return None, (f"what is known of channels was not read: {error.message}",)
 
 
+def known(setting: Setting) -> list[str]:
+    """The ids of every channel that this home knows of, the newest first."""
+    found, _ = recall(setting, lambda channels: channels.every())
+    return [one.id for one in found or []]
+
+
 def write(cache: TokenCache, change: Callable[[Channels], None]) -> tuple[str, ...]:
     """Change the records, after an answer: a failure is a warning."""
     if cache.home is None:  # said already: this home cannot be written

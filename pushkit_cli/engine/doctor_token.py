@@ -118,7 +118,7 @@ def _found(suspect: Suspect, target: Target, kind: PushType, reply: Reply) -> Fi
             remedy=f"pushkit explain {reply.reason or reply.status}",
             exit_code=ExitCode.EXPECTATION,
         )
-    said = f"{suspect.name}: a {kind} token of {suspect.app}, issued in {target} ({answered})"
+    said = f"{suspect.name}: type {kind} of {suspect.app}, issued in {target} ({answered})"
     if suspect.expected in (None, target):
         return well("token", said, how=How.INFERRED)
     return problem(

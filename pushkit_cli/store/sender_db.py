@@ -147,6 +147,11 @@ class Channels:
         rows = self._database.run("SELECT * FROM channels WHERE id = ?", (storable(channel_id),))
         return _channel(rows[0]) if rows else None
 
+    def every(self) -> list[ChannelRecord]:
+        """All that are known, the newest first."""
+        rows = self._database.run("SELECT * FROM channels ORDER BY at_ms DESC")
+        return [_channel(row) for row in rows]
+
     def of(self, app: str, environment: str) -> dict[str, ChannelRecord]:
         """Those of an app in one environment, by their id."""
         rows = self._database.run(

@@ -219,7 +219,7 @@ def test_a_token_where_it_belongs_is_well(tmp_path: Path) -> None:
         done = doctor("--to", "bob")
     assert problems(done) == []
     (token,) = [each for each in objects(done.stdout) if each.get("check") == "token"]
-    assert "bob: a voip token of com.example.app, issued in sandbox" in token["what"]
+    assert "bob: type voip of com.example.app, issued in sandbox" in token["what"]
     assert token["how"] == "inferred"
 
 
@@ -289,7 +289,7 @@ def test_a_token_nobody_recorded_is_asked_about_type_by_type(tmp_path: Path) -> 
         way = ("--cacert", str(host.ca_file), "--proxy", proxy.url(), "--app", APP)
         done = here("doctor", "--json", "--to", TOKEN, "--env", "sandbox", *way)
         said = one(done, "token", 7)
-    assert "a complication token of com.example.app, issued in production" in said
+    assert "type complication of com.example.app, issued in production" in said
     assert TOKEN not in done.stdout.decode()
     assert all(request.body == b"{}" for request in host.asked)
     asked = {request.field(b"apns-expiration") for request in host.asked}

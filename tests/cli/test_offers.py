@@ -66,6 +66,13 @@ def test_what_runs_here_is_offered(listener: Running) -> None:
     assert offered("pushkit listen --app com.") == ["com.example.pushkit"]
 
 
+def test_a_channel_that_was_made_here_is_offered(listener: Running) -> None:
+    made = prepared("channel", "create", "--app", "com.example.pushkit", "--env", "local",
+        "--storage", "none").strip()  # fmt: skip
+    for line in ("send --channel ", "channel show ", "device do iphone subscribe "):
+        assert offered(f"pushkit {line}") == [made]
+
+
 def test_a_home_that_cannot_be_used_offers_nothing(home: Path) -> None:
     home.write_text("no folder")
     assert offered("pushkit send --to ") == []
