@@ -7,6 +7,7 @@ import pytest
 
 from tests.bench import __main__ as bench
 from tests.bench.method import ROUNDS, PeerFailedError, Table, in_turn
+from tests.bench.page import BEGIN, END, PAGE, written
 
 
 def table(**figures: list[float]) -> Table:
@@ -85,3 +86,27 @@ def test_a_row_that_is_not_there_is_refused(
         bench.main()
     assert ended.value.code == 2
     assert "there is no row sender; there are senders, " in capsys.readouterr().err
+
+
+def test_the_page_has_ratios_and_what_is_wanted() -> None:
+    found = table(ours=[10.0, 30.0, 20.0], theirs=[10.0, 10.0, 40.0])
+    found.ratio("to theirs", "ours", "theirs", 2.5)
+    found.missing.append("pushy, without java")
+    kept = {
+        "at": "2026-11-29T09:00:00+00:00",
+        "machine": {"python": "3.11", "cores": 2, "load": [1.2, 0, 0]},
+        "tables": [found.as_object()],
+    }
+    page = written(f"head\n{BEGIN}\nearlier\n{END}\ntail\n", kept)
+    assert page.startswith(f"head\n{BEGIN}\n")
+    assert page.endswith(f"{END}\ntail\n")
+    assert "| ours | 2 |\n| theirs | 1 |\n" in page
+    assert "- to theirs: 2 (0.5 to 3); at least 2.5 is wanted: does not hold\n" in page
+    assert "- not here: pushy, without java\n" in page
+    assert "earlier" not in page
+    assert written(page, kept) == page
+
+
+def test_the_page_names_every_row_and_no_other() -> None:
+    rows = [line.split(" | ")[0][2:] for line in PAGE.read_text("utf-8").splitlines()]
+    assert [row for row in rows if row in bench.ROWS] == list(bench.ROWS)
