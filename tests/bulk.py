@@ -1,14 +1,17 @@
 """Bulk runs against real hosts, in this process: the words of one, and what came of it."""
 
+import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pushkit_cli.apns.acts import Act
 from pushkit_cli.apns.message import Request, Response, accept, refuse
 from pushkit_cli.apns.reasons import REASONS
+from pushkit_cli.wire.server import ServerConnection
 from tests.cli.errands import Done, here
-from tests.cli.hosts import RawHost
+from tests.cli.hosts import Behaviour, RawHost
 from tests.commands import objects
 
 BODY = '{"callUUID":"{{apns_id}}","handle":"+15550100"}'
@@ -96,3 +99,23 @@ def no(request: Request, word: str, timestamp_ms: int | None = None) -> Response
 def asked_for(host: RawHost) -> Counter[str]:
     """How often each token was asked for."""
     return Counter(request.token for request in host.asked)
+
+
+def acting(act: Callable[[int, int, Request], list[Act]], *, streams: int = 1000) -> Behaviour:
+    """A server that does, at the n-th request of all, what a function says of n and its stream."""
+    counted = Counter[str]()
+
+    def behave(sock: socket.socket, host: RawHost) -> None:
+        wire = ServerConnection(max_streams=streams)
+        sock.sendall(wire.outgoing())
+        while data := sock.recv(65_536):
+            for received in wire.receive(data):
+                host.asked.append(received.request)
+                counted["all"] += 1
+                for one in act(counted["all"], received.stream, received.request):
+                    wire.act(one)
+            sock.sendall(wire.outgoing())
+            if wire.finished:
+                return
+
+    return behave

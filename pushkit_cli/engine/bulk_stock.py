@@ -153,6 +153,8 @@ class Stock:
     def _note(self, ended: Ended) -> None:
         reply = ended.reply
         was_unknown = self._was_unknown(ended.target.number)
+        if was_unknown and reply.outcome is Outcome.UNSENT:
+            return  # this time it was not sent; whether it was before, nobody knows
         self._tally.decide(reply.outcome, reply.reason, was_unknown=was_unknown)
         self._book.note(ended)
 

@@ -12,10 +12,9 @@ import pytest
 from pushkit_cli.apns.acts import Act, GoAway, Reset, Respond
 from pushkit_cli.apns.message import Request, Response
 from pushkit_cli.engine import bulk_run
-from pushkit_cli.wire.server import ServerConnection
 from tests.bulk import (
+    acting,
     asked_for,
-    by_outcome,
     counts,
     no,
     replies,
@@ -39,26 +38,6 @@ Answer = Callable[[Request], Response | None]
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that only keep others from being served are short here."""
     monkeypatch.setattr(bulk_run, "FIRST_PAUSE_S", 0.02)
-
-
-def acting(act: Callable[[int, int, Request], list[Act]], *, streams: int = 1000) -> Behaviour:
-    """A server that does, at the n-th request of all, what a function says of n and its stream."""
-    counted = Counter[str]()
-
-    def behave(sock: socket.socket, host: RawHost) -> None:
-        wire = ServerConnection(max_streams=streams)
-        sock.sendall(wire.outgoing())
-        while data := sock.recv(65_536):
-            for received in wire.receive(data):
-                host.asked.append(received.request)
-                counted["all"] += 1
-                for one in act(counted["all"], received.stream, received.request):
-                    wire.act(one)
-            sock.sendall(wire.outgoing())
-            if wire.finished:
-                return
-
-    return behave
 
 
 def respond(stream: int, response: Response) -> Act:
@@ -261,39 +240,6 @@ def test_refused_streams_are_sent_again_by_themselves(tmp_path: Path) -> None:
     with raw_host(tmp_path, acting(act)) as host:
         done = send_to(host, file)
     assert counts(done) == {"accepted": 300}, spoken(done)
-
-
-def test_what_was_cut_off_is_unknown_and_never_sent_again_unasked(tmp_path: Path) -> None:
-    def cut(sock: socket.socket, host: RawHost) -> None:
-        if host.connections > 1:
-            answers(yes)(sock, host)
-            return
-        wire = ServerConnection(max_streams=1000)
-        sock.sendall(wire.outgoing())
-        while len(host.asked) < 60:
-            for received in wire.receive(sock.recv(65_536)):
-                host.asked.append(received.request)
-                if len(host.asked) < 40:
-                    wire.act(respond(received.stream, yes(received.request)))
-            sock.sendall(wire.outgoing())
-
-    file = write(tmp_path, tokens(200))
-    with raw_host(tmp_path, cut) as host:
-        done = send_to(host, file, "--in-flight", "30")
-        assert done.returncode == 8
-        found = by_outcome(results_of(file))
-        assert set(asked_for(host).values()) == {1}
-        assert 20 <= len(found["unknown"]) <= 30
-        assert len(found["accepted"]) == 200 - len(found["unknown"])
-        again = send_to(host, file, "--resume")
-        assert (again.returncode, counts(again)) == (8, counts(done))
-        assert set(asked_for(host).values()) == {1}
-        last = send_to(host, file, "--resume", "--resend-unknown")
-    assert (last.returncode, counts(last)) == (0, {"accepted": 200})
-    twice = {token for token, count in asked_for(host).items() if count == 2}
-    assert twice <= {f"{line:064x}" for line in found["unknown"]}
-    ids = {request.token: request.field(b"apns-id") for request in host.asked}
-    assert {request.field(b"apns-id") for request in host.asked} == set(ids.values())
 
 
 def test_a_server_that_lives_but_answers_nobody_ends_in_time(tmp_path: Path) -> None:
