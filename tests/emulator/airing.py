@@ -30,18 +30,24 @@ def created(stage: Stage, storage: Storage = Storage.NONE) -> str:
 
 
 def broadcast(
-    stage: Stage, channel_id: str, *, body: bytes = BODY, expiration: float = 0, after: float = 0.0
+    stage: Stage,
+    channel_id: str,
+    *,
+    body: bytes = BODY,
+    expiration: float = 0,
+    after: float = 0.0,
+    priority: int = 10,
 ) -> tuple[Effect, ...]:
     """One message to whoever subscribed."""
     message_ = Broadcast(
-        bundle_id=BUNDLE, channel_id=channel_id, payload=body, priority=10,
+        bundle_id=BUNDLE, channel_id=channel_id, payload=body, priority=priority,
         expiration=int(expiration),
     )  # fmt: skip
     asked = channels.to_broadcast(message_, authority=AUTHORITY)
     return stage.send(signed(stage, asked), after=after)
 
 
-def start(stage: Stage, channel_id: str) -> tuple[Effect, ...]:
+def start(stage: Stage, channel_id: str, **headers: str) -> tuple[Effect, ...]:
     """Start a Live Activity on the iPhone that is to hear of a channel."""
     aps = {
         "timestamp": 1764000000, "event": "start", "input-push-channel": channel_id,
@@ -49,4 +55,4 @@ def start(stage: Stage, channel_id: str) -> tuple[Effect, ...]:
         "content-state": {},
     }  # fmt: skip
     body = json.dumps({"aps": aps}).encode()
-    return stage.send(stage.request("liveactivity", body=body))
+    return stage.send(stage.request("liveactivity", body=body, **headers))

@@ -10,24 +10,27 @@ import pytest
 
 from pushkit_cli.apns import channels
 from pushkit_cli.apns.channels import LONGEST_STORAGE_S
-from pushkit_cli.apns.facts import Storage
-from pushkit_cli.emulator.channel_records import Message, Subscription
+from pushkit_cli.apns.facts import Storage, TokenState
+from pushkit_cli.apns.push import PushType
+from pushkit_cli.emulator.channel_records import Channel, Message, Subscription
 from pushkit_cli.emulator.moves import (
     Connected,
     Effect,
+    EndToken,
     Input,
     Install,
     Register,
+    Reinstall,
     Reset,
     SetCondition,
     Subscribe,
     Uninstall,
     Unsubscribe,
 )
-from pushkit_cli.emulator.state import Device
+from pushkit_cli.emulator.state import App, Device
 from tests.emulator.airing import AUTHORITY, BODY, END, broadcast, created, signed, start
-from tests.emulator.stage import SANDBOX, Stage, answer, happened
-from tests.law import BUNDLE, NOW, KeyPair
+from tests.emulator.stage import PRODUCTION, SANDBOX, Stage, answer, happened
+from tests.law import BUNDLE, NOW, TEAM, KeyPair
 
 HOUR = 3600.0
 SHOWN = ["delivered", "displayed"]
@@ -282,6 +285,65 @@ def test_who_cannot_subscribe_is_told_so(stage: Stage, device: str, said: str) -
         stage.step(Subscribe(device="nobody", channel_id=channel))
 
 
+def test_where_the_app_is_not_or_has_no_token_nobody_subscribes(stage: Stage) -> None:
+    channel = created(stage)
+    stage.step(
+        EndToken(
+            device="iphone", bundle_id=BUNDLE, type=PushType.liveactivity, environment=SANDBOX,
+            state=TokenState.EXPIRED,
+        )
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="is not on iphone"):
+        stage.step(Subscribe(device="iphone", channel_id=channel))
+    stage.step(Reinstall(device="iphone", bundle_id=BUNDLE))
+    stage.step(Subscribe(device="iphone", channel_id=channel))
+    stage.step(Uninstall(device="iphone", bundle_id=BUNDLE))
+    with pytest.raises(ValueError, match="is not on iphone"):
+        stage.step(Subscribe(device="iphone", channel_id=channel))
+
+
+def test_what_is_over_leaves_nothing_behind(stage: Stage) -> None:
+    def records() -> list[int]:
+        state = stage.world.state
+        return [len(state.all_of(Subscription)), len(state.all_of(Message))]
+
+    channel = created(stage, Storage.LATEST)
+    stage.step(Subscribe(device="iphone", channel_id=channel))
+    broadcast(stage, channel, expiration=NOW - 5)
+    assert records() == [1, 0]
+    for _ in range(3):
+        broadcast(stage, channel, expiration=NOW + 60)
+        assert records() == [1, 1], "the most recent alone"
+    broadcast(stage, channel)
+    assert records() == [1, 0]
+    broadcast(stage, channel, expiration=NOW + 60)
+    stage.send(signed(stage, channels.to_delete(BUNDLE, channel, authority=AUTHORITY)))
+    assert records() == [0, 0]
+
+
+def test_an_app_that_is_removed_takes_its_own_subscriptions_alone(stage: Stage) -> None:
+    other = "com.example.other"
+    stage.step(Register(record=App(bundle_id=other, team_id=TEAM)))
+    stage.step(Install(device="iphone", bundle_id=other))
+    theirs = Channel(id="dHN0", bundle_id=other, environment=SANDBOX, storage=Storage.NONE)
+    stage.world.state.put(theirs)
+    for one in (created(stage), theirs.id):
+        stage.step(Subscribe(device="iphone", channel_id=one))
+    stage.step(Uninstall(device="iphone", bundle_id=BUNDLE))
+    assert [one.channel_id for one in stage.world.state.all_of(Subscription)] == [theirs.id]
+
+
+def test_what_waits_for_power_is_overwritten_once(stage: Stage) -> None:
+    """Priority 5 waits where power is saved, and 10 does not."""
+    air = Air(stage, dies=False)
+    air.subscribe().is_so("power-saving")
+    for priority in (5, 10, 10):
+        air._keep(broadcast(stage, air.channel, expiration=NOW + 60, priority=priority))
+    air.is_so("full-power")
+    assert air.names == ["subscribed", "stored", "overwritten", *SHOWN, *SHOWN]
+    assert air.reasons[1] == "power"
+
+
 # A Live Activity that is started on a channel
 
 
@@ -298,6 +360,12 @@ def test_a_start_that_names_a_channel_subscribes(stage: Stage) -> None:
 
 
 def test_a_start_on_no_channel_of_the_apps_is_a_warning(stage: Stage) -> None:
+    theirs = Channel(id="eA==", bundle_id="com.other", environment=SANDBOX, storage=Storage.NONE)
+    elsewhere = Channel(id="eQ==", bundle_id=BUNDLE, environment=PRODUCTION, storage=Storage.NONE)
+    for one in (theirs, elsewhere):
+        stage.world.state.put(one)
+        events = happened(start(stage, one.id))
+        assert [one.event for one in events] == [*SHOWN, "warning"]
     events = happened(start(stage, "eA=="))
     assert [one.event for one in events] == [*SHOWN, "warning"]
     assert (events[-1].reason, events[-1].channel) == ("unknown-channel", "eA==")

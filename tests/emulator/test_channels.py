@@ -130,12 +130,14 @@ def test_an_id_that_is_none_is_not_echoed(stage: Stage) -> None:
 
 
 def test_an_app_has_so_many_channels_and_no_more(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    two: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stage = two
     monkeypatch.setattr(channels, "MAX_CHANNELS", 3)
     ids = [made(stage) for _ in range(3)]
     asked = signed(stage, channels.to_create(BUNDLE, Storage.NONE, authority=AUTHORITY))
     assert reason(stage.send(asked)) == "CannotCreateChannelConfig"
+    assert reason(stage.send(asked, connection=2)) is None, "each environment has its own"
     stage.send(signed(stage, channels.to_delete(BUNDLE, ids[1], authority=AUTHORITY)))
     assert reason(stage.send(asked)) is None
     assert len(_listed(stage)) == 3

@@ -25,7 +25,7 @@ from pushkit_cli.emulator.moves import (
 from pushkit_cli.emulator.state import Device
 from tests.emulator.airing import BODY, END, broadcast, created
 from tests.emulator.stage import SANDBOX, Stage, happened
-from tests.law import BUNDLE, KeyPair
+from tests.law import BUNDLE, NOW, KeyPair
 
 _CONNECTED = Connected(connection=1, environment=SANDBOX)
 
@@ -88,6 +88,28 @@ def test_messages_go_out_in_the_order_they_came(
     assert heard == [
         [(names[0], big), (names[1], big)], [], [(names[2], big), (names[0], small)]
     ]  # fmt: skip
+
+
+def test_who_comes_back_has_what_is_under_way_to_it_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcasts, "AT_ONCE", 1)
+    channel = created(stage, Storage.LATEST)
+    near, far = _crowd(stage, 2)
+    for name in (near, far):
+        stage.step(Subscribe(device=name, channel_id=channel))
+    stage.step(SetCondition(device=far, words=("offline",)))
+    broadcast(stage, channel, expiration=NOW + 60)
+    stage.step(Tick())
+    told = [broadcast(stage, channel, expiration=NOW + 60)]
+    told.append(stage.step(SetCondition(device=far, words=("online",))))
+    told.append(stage.step(Tick()))
+    assert [[(one.event, one.device) for one in happened(turn)] for turn in told] == [
+        [("delivered", near), ("displayed", near)],
+        [],
+        [("overwritten", far), ("delivered", far), ("displayed", far)],
+    ]
+    assert not _is_busy(stage)
 
 
 # Whatever is done, the disk holds it

@@ -12,7 +12,8 @@ from pushkit_cli.apns import channels, message
 from pushkit_cli.apns.channels import Answer, Broadcast, read_answer
 from pushkit_cli.apns.facts import Storage
 from pushkit_cli.apns.message import Request, to_request
-from pushkit_cli.apns.push import Push, PushType
+from pushkit_cli.apns.push import Environment, Push, PushType
+from pushkit_cli.emulator.channel_records import Channel, Message, Subscription
 from pushkit_cli.emulator.moves import SetCondition, Subscribe, Uninstall
 from pushkit_cli.engine import doors, emulated
 from pushkit_cli.engine.listener import Options, Running, running
@@ -23,8 +24,10 @@ from pushkit_cli.errors import PortError
 from pushkit_cli.net.rest import ask
 from pushkit_cli.net.sender import Endpoint
 from pushkit_cli.net.tls import client_context
+from pushkit_cli.store.files import Home
 from tests.commands import PATIENCE_S
 from tests.conftest import Told
+from tests.engine.scene import keep
 from tests.pushing import bearer, send
 
 APP = "com.example.pushkit"
@@ -112,6 +115,25 @@ def test_a_channel_lives_as_long_as_it_is_not_deleted(home: Path, told: Told) ->
         assert there.channel_ids == ()
     assert [one["channel"] for one in told.named("push")] == [first]
     assert len(told.named("channel")) == 6
+
+
+def test_a_broadcast_goes_on_where_the_last_listener_was_killed(home: Path, told: Told) -> None:
+    options = Options(home=home, port=0, production_port=0)
+    with running(options, told.append):
+        pass
+    sandbox = Environment.SANDBOX
+    keep(
+        Home(home),
+        Channel(id="dHN0", bundle_id=APP, environment=sandbox, storage=Storage.NONE),
+        Subscription(channel_id="dHN0", device="iphone", number=1),
+        Message(
+            push_id="p1", channel_id="dHN0", priority=10, at=1.0, until=None, reached=0, last=1
+        ),
+    )
+    with running(options, told.append):
+        assert wait_for(lambda: told.named("delivered") or None, timeout=PATIENCE_S)
+    (delivered,) = told.named("delivered")
+    assert (delivered["push_id"], delivered["device"]) == ("p1", "iphone")
 
 
 def _start(channel: str) -> bytes:
