@@ -4,6 +4,7 @@ A shell waits at a pipe whose other end nobody but this process has, so its deat
 on every system. Where there is no shell nothing is left behind on purpose, and nothing is done.
 """
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -41,6 +42,7 @@ def _left(script: str, word: str) -> Iterator[None]:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             cwd="/",
+            env={"PATH": os.defpath},  # and no secret of ours
         )
     except OSError:
         yield
