@@ -72,7 +72,7 @@ class Request:
         """`:method`, as text."""
         return _text(self.fields.get(b":method", b""))
 
-    @property
+    @cached_property
     def path(self) -> bytes:
         """`:path`, as it came."""
         return self.fields.get(b":path", b"")
@@ -87,7 +87,7 @@ class Request:
         """What stands behind /3/device/ in the path, possibly nothing."""
         return _text(self.path[len(DEVICE_PATH) :]) if self.names_device else ""
 
-    @property
+    @cached_property
     def names_device(self) -> bool:
         """Whether the path is one for a device push."""
         return self.path.startswith(DEVICE_PATH) or self.path == DEVICE_PATH[:-1]

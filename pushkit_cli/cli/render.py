@@ -38,6 +38,7 @@ class Terminal:
         self._colour = "auto"
         self._gone: set[TextIO] = set()
         self._terminals: dict[TextIO, bool] = {}
+        self._width: int | None = None
         self.output_is_all = True
         self.unwritable: OSError | None = None
         for stream in (sys.stdout, sys.stderr):
@@ -77,8 +78,11 @@ class Terminal:
 
     @property
     def width(self) -> int:
-        """Columns to write in."""
-        return max(_NARROWEST, min(shutil.get_terminal_size((80, 24)).columns, _WIDEST))
+        """Columns to write in; those of a terminal may change meanwhile."""
+        if self._width is None or self._is_terminal(sys.stdout):
+            columns = shutil.get_terminal_size((80, 24)).columns
+            self._width = max(_NARROWEST, min(columns, _WIDEST))
+        return self._width
 
     def show(self, value: str | bytes | None, *, limit: int = 120) -> str:
         """Foreign text in the form this terminal may see."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pushkit_cli.apns.message import Headers, Request, Response
 from pushkit_cli.wire.blocks import BlockReader, RequestWriter
-from pushkit_cli.wire.bounds import FIELD_COST, MAX_HELD_BYTES, Patience
+from pushkit_cli.wire.bounds import FIELD_COST, MAX_HELD_BYTES, Flood, Patience
 from pushkit_cli.wire.connection import Connection
 from pushkit_cli.wire.fields import (
     body_length,
@@ -282,6 +282,7 @@ class ClientConnection(Connection):
         if 100 <= status < 200:
             if ended:
                 raise ConnectionEnd("an interim answer that ends its stream")
+            self._patience.spend(Flood.OTHER)
             return False
         entry.status, entry.headers = status, headers[1:]
         if not ended:

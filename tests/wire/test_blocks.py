@@ -89,6 +89,13 @@ def test_integers_that_end_too_late_or_never_are_refused(block: bytes) -> None:
     assert read_by_hpack(Decoder(MAX_LIST), block) == COMPRESSION_ERROR
 
 
+def test_integers_may_be_written_as_long_as_hpack_reads_them() -> None:
+    for more in range(5):
+        block = b"\x00\x01x\x7f" + b"\x80" * more + b"\x00" + b"v" * 127
+        found = read_by_us(BlockReader(max_list=MAX_LIST), block)
+        assert found == read_by_hpack(Decoder(MAX_LIST), block) == ((b"x", b"v" * 127),)
+
+
 def test_long_huffman_strings_are_read_and_those_that_are_wrong_refused_each_time() -> None:
     for size in (3, 400, 3_000):
         block = Encoder().encode([(b"x", b"y" * size, True)])

@@ -22,6 +22,7 @@ from tests.wire.raw import (
     raw,
     rst,
     settings,
+    status_block,
     window,
 )
 from tests.wire.script import ByHandServer, outcome
@@ -43,6 +44,7 @@ FLOODS: dict[str, tuple[Flood, Frame]] = {
     "WINDOW_UPDATE": (Flood.WINDOW_UPDATE, always(window(0, 1))),
     "PRIORITY": (Flood.PRIORITY, always(raw(2, stream=1, payload=bytes(5)))),
     "frames nobody knows": (Flood.OTHER, always(raw(0x10, payload=b"u=1"))),
+    "interim answers": (Flood.OTHER, always(headers(5, status_block(b"103"), end=False))),
     "resets of streams that are over": (Flood.RESET, always(rst(3, CANCEL))),
 }
 

@@ -173,6 +173,16 @@ def test_h2_hears_a_goodbye_with_its_reason() -> None:
     assert both.server.finished
 
 
+@however_cut
+def test_h2_hears_an_answer_whose_headers_fill_several_frames(make_cut: Callable[[], Cut]) -> None:
+    both = AgainstOurServer(cut=make_cut())
+    both.answer = lambda request: Response(status=200, headers=((b"x", b"l" * 40_000),))
+    stream = both.push(post())
+    both.run()
+    assert both.peer.fields[stream] == [(b":status", b"200"), (b"x", b"l" * 40_000)]
+    assert both.peer.ended == [stream]
+
+
 class AgainstOurClient:
     """h2 as the server of a real client."""
 
@@ -224,6 +234,18 @@ def test_h2_is_pushed_to_and_answers(make_cut: Callable[[], Cut]) -> None:
     for event in both.events:
         assert isinstance(event, Answered)
         assert event.response == REFUSAL
+
+
+@however_cut
+def test_h2_hears_a_push_whose_headers_fill_several_frames(make_cut: Callable[[], Cut]) -> None:
+    both = AgainstOurClient(cut=make_cut())
+    both.run()
+    for _ in range(2):
+        request = post(BODY, (b"x", b"l" * 40_000))
+        stream = both.client.send(request)
+        both.run()
+        assert tuple(both.peer.fields[stream]) == request.headers
+        assert both.peer.bodies[stream] == BODY
 
 
 @pytest.mark.parametrize(
