@@ -70,10 +70,10 @@ class Outbox:
         """Write the whole body of a stream that sent none, and END_STREAM, unless it must wait."""
         size = len(body)
         room = min(MAX_FRAME, self._window, self._initial)
-        if size > room or self._waiting or stream in self._used:
+        if size > room or self._waiting:
             return False
         self._out.append(head(size, 0x0, END_STREAM, stream) + body)
-        self._used[stream] = size
+        self._used[stream] = self._used.get(stream, 0) + size
         self._window -= size
         self.sent += size
         return True

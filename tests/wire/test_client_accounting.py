@@ -31,6 +31,8 @@ UNPROCESSED = "unprocessed"
 ALL_LOST = {1: LOST, 3: LOST, 5: LOST}
 EARLY_HINTS = headers(1, status_block(b"103"), end=False)
 TRAILERS = headers(1, b"\x00\x01t\x01v")
+FIVE = b"\x0f\x0d\x015"
+"""`content-length: 5`."""
 CONTINUED = (raw.raw(1, flags=1, stream=1, payload=b"\x88"), raw.raw(9, stream=1))
 
 # Frames; outcomes once they have arrived; outcomes once the connection is cut after them.
@@ -177,6 +179,21 @@ BROKEN: dict[str, Script] = {
     "GOAWAY, then garbage": (
         (goaway(3), b"HTTP/1.1 200 OK\r\n\r\n"),
         {1: LOST, 3: LOST, 5: UNPROCESSED},
+        {},
+    ),
+    "a body shorter than it says": (
+        (headers(1, OK + FIVE, end=False), data(1, b"body", end=True)),
+        {1: "200", 3: LOST, 5: LOST},
+        {},
+    ),
+    "a body shorter than it says, and trailers": (
+        (headers(1, OK + FIVE, end=False), data(1, b"body"), TRAILERS),
+        {1: "200 body", 3: LOST, 5: LOST},
+        {},
+    ),
+    "a body longer than it says": (
+        (headers(1, OK + FIVE, end=False), data(1, b"a body")),
+        {1: "200", 3: LOST, 5: LOST},
         {},
     ),
     "a promise": ((raw.raw(5, flags=4, stream=1, payload=b"\0\0\0\x02\x82"),), ALL_LOST, {}),

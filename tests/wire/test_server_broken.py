@@ -199,6 +199,10 @@ BROKEN: dict[str, tuple[bytes, set[int]]] = {
         ANY_FRAME,
     ),
     "a stream that depends on itself": (headers(3, BLOCK, depends_on=3), {PROTOCOL_ERROR}),
+    "a stream that depends on itself alone": (
+        raw(2, stream=3, payload=b"\x80\0\0\x03\x10"),
+        {PROTOCOL_ERROR},
+    ),
     "the preface again": (PREFACE, ANY_FRAME),
     "HTTP/1 after the preface": (LINE, ANY_FRAME),
 }
