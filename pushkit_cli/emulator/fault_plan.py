@@ -33,6 +33,7 @@ KEYS = (
     "name", "action", "status", "type", *_SELECTS, "on", "when", "from", "until", "per", "within",
 )  # fmt: skip
 _AT_LINE = re.compile(r"\(at (?:line (\d+), column \d+|end of document)\)")
+_MAX_TEXT = 200
 _HEADER = re.compile(r"\s*\[\[\s*fault\s*\]\]")
 _TABLE = re.compile(r"\s*\[")
 
@@ -123,8 +124,11 @@ def _check(key: str, value: Any, place: _Place) -> None:
     if key == "status":
         if type(value) is not int or not 200 <= value <= 599:
             raise place.wrong(key, "a status is a number from 200 to 599", "status = 503")
-    elif not isinstance(value, str) or not value or not value.isprintable():
+    elif not isinstance(value, str) or not value:
         raise place.wrong(key, f"{key} is a text", f'{key} = "…", in quotes')
+    elif not value.isprintable() or len(value) > _MAX_TEXT:
+        said = f"{key} is too long, or holds characters that nobody sees"
+        raise place.wrong(key, said, f'{key} = "…", in plain words')
     elif key != "name" and re.search(r"[,@]", value):
         raise place.wrong(key, f"{key} holds , or @", "each condition has a key of its own")
 

@@ -120,10 +120,16 @@ _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
 VERBS = tuple(kind for kind in Kind if kind is not Kind.ANSWER)
 _OF_CONNECTIONS = (Kind.CLOSE, Kind.STALL, Kind.TLS)
 _MAX_STREAMS = 1000
+_MAX_TEXT = 1000
 
 
 def read_fault(text: str, *, name: str | None = None) -> Fault:
     """Read one fault as it is written on the command line. Raises UsageError with the remedy."""
+    if len(text) > _MAX_TEXT or not text.isprintable():
+        raise UsageError(
+            "a fault is too long, or holds characters that nobody sees",
+            hint="voip:ServiceUnavailable@10%",
+        )
     head, at, when = text.partition("@")
     selector, _, action = head.rpartition(":")
     if at and not when:

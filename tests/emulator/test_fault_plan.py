@@ -87,6 +87,7 @@ def test_every_key_is_used_above() -> None:
         ("[[fault]]\nstatus = 42", "F.toml:2: a status is a number", "status = 503"),
         ('[[fault]]\nstatus = "503"', "F.toml:2: a status is a number", "status = 503"),
         ('[[fault]]\naction="stall"\nstatus = 503', "F.toml:3: 503/stall", "ACTION is"),
+        ('[[fault]]\naction="503"\nname = "\\u001b"', "F.toml:3: name is too long, or", "plain"),
         ("[[fault]]\naction = 503", "F.toml:2: action is a text", "in quotes"),
         ('[[fault]]\naction = "stall@nth1"', "F.toml:2: action holds", "a key of its own"),
         ('[[fault]]\naction="tls"\ntype="voip"', "F.toml:2: voip:tls: no push is known", "tls"),

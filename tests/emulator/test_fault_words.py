@@ -116,6 +116,8 @@ def test_whens(text: str, when: When) -> None:
         ("delay", "delay= is no delay", "delay=500ms"),
         ("delay=0", "delay=0 is no delay", "delay=2s"),
         ("delay=soon", "delay=soon is no delay", "delay=2s"),
+        ("a" * 1001, "too long", "voip:"),
+        ("device=\x1b[2J:stall", "nobody sees", "voip:"),
         ("stall=2s", "nothing follows stall", "stall alone"),
         ("reset=x", "reset=x is not known", "reset=refused"),
         ("goaway=Shutdwn", "did you mean Shutdown?", "ACTION is"),
