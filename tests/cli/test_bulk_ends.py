@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -96,9 +96,11 @@ def test_a_second_interrupt_waits_no_longer(tmp_path: Path) -> None:
     with raw_host(tmp_path, answers(answer)) as host:
         with process(host, file) as found:
             assert answer.holds.wait(PATIENCE_S)
-            found.send_signal(signal.SIGINT)
-            answer.go_on.wait(0.1)  # two at once would be one
-            found.send_signal(signal.SIGINT)
+            for _ in range(5):  # two at once would be one
+                found.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    found.wait(1.0)
+                    break
             done = end(found)
         answer.go_on.set()
         failed(done, 130)
@@ -204,5 +206,5 @@ def test_elsewhere_progress_is_a_line_now_and_then(
         results_of(file).unlink()
         slow = send_to(host, file, "--rate", "100")
     lines = [line for line in slow.stderr.decode().splitlines() if "/s" in line]
-    assert 1 <= len(lines) <= 4
+    assert 1 <= len(lines) <= summary(slow)["elapsed_ms"] / 300 + 1
     assert b"\r" not in slow.stderr

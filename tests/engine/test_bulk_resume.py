@@ -64,7 +64,7 @@ def test_what_was_unknown_is_not_called_unsent_because_it_was_not_sent_again(
 ) -> None:
     file = write(tmp_path, tokens(3))
     with raw_host(tmp_path, hosts.silence) as host:
-        done = send_to(host, file, "--timeout", "100ms", "--retries", "0")
+        done = send_to(host, file, "--timeout", "500ms", "--retries", "0")
     unknown = counts(done)["unknown"]
     refuses = acting(lambda number, stream, request: [Reset(stream=stream, code=7)])
     with raw_host(tmp_path, refuses) as host:
