@@ -326,9 +326,9 @@ async def _serve_pushes(
             stack.callback(files.clear)  # commands come until the end, and bring none back
             for path in files:
                 stack.callback(remove, path)
-            publish()
-            if signals and beside is None:
+            if signals and beside is None:  # before anybody knows that there is something to stop
                 stack.enter_context(host.stop_signals(loop, done.set))
+            publish()
 
             def stop() -> None:
                 with suppress(RuntimeError):  # the loop is closed: it has stopped already

@@ -3,10 +3,10 @@
 # Silent where all is there. In CI (CI=true, root, apt-get) what is missing is installed; what
 # cannot be is only named: its tests are skipped and say so. Never fails.
 
-# command:Debian's packages
+# command:Debian's package
 peers="curl:curl node:nodejs npm:npm nghttpd:nghttp2-server go:golang-go javac:default-jdk-headless
-    mvn:maven chromium:chromium php:php-cli,php-curl ruby:ruby,ruby-http-2
-    zsh:zsh fish:fish"
+    mvn:maven chromium:chromium php:php-cli php:php-curl
+    ruby:ruby ruby:ruby-http-2 zsh:zsh fish:fish"
 
 missing() {
     for peer in $peers; do
@@ -25,8 +25,7 @@ wanted=$(missing)
 if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     apt update
     for package in $wanted; do # one by one: what one lacks does not stop the others
-        # shellcheck disable=SC2046
-        apt install -y --no-install-recommends $(echo "$package" | tr ',' ' ')
+        apt install -y --no-install-recommends "$package"
     done
     wanted=$(missing)
 fi

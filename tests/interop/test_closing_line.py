@@ -100,7 +100,7 @@ class Machine:
 def machine(tmp_path: Path) -> Machine:
     """node and nghttpd are not there; root, and an apt-get that notes what it is asked."""
     made = Machine(folder=tmp_path)
-    for name in ("curl", "go", "javac", "mvn"):
+    for name in ("curl", "go", "javac", "mvn", "chromium", "php", "ruby", "zsh", "fish"):
         made.add(name)
     made.add("id", "echo 0")
     made.add("apt-get", f'echo "$@" >>{tmp_path}/apt.log; echo noise; echo noise >&2; exit 100')
