@@ -336,8 +336,7 @@ async def _serve_pushes(
 
             exposed = options.host is not None and not is_loopback(options.host)
             started(Running(ready=said, stop=stop, exposed=exposed, now=stage.clock.now))
-            stage.go_on()
-            stage.feed(Tick())  # what fell due while nobody listened
+            stage.feed(Tick())  # what fell due while nobody listened, or was left unfinished
             await (done.wait() if beside is None else beside(stage, said, done))
     finally:
         await server.stop(grace=_GRACE_S, goaway=goodbye("Shutdown", options.policy))

@@ -87,10 +87,6 @@ class Stage:
         self._wire = wire
         self._failed = failed
 
-    def go_on(self) -> None:
-        """Go on with what an earlier listener left unfinished; in the event loop."""
-        self._set_timer()
-
     # What the server and the app say
 
     def knocked(self) -> Act | None:

@@ -8,16 +8,13 @@ from pathlib import Path
 import pytest
 
 from pushkit_cli.apns.acts import Respond
-from pushkit_cli.apns.facts import Storage
 from pushkit_cli.apns.push import PushType
-from pushkit_cli.emulator.channel_records import Channel, Message, Subscription
 from pushkit_cli.emulator.moves import Input, Register, SetCondition
 from pushkit_cli.emulator.state import App, Handling
 from pushkit_cli.errors import StoreError
 from tests.engine.scene import (
     DOOR,
     RUNNING,
-    SANDBOX,
     Scene,
     full_disk,
     handling,
@@ -26,7 +23,7 @@ from tests.engine.scene import (
     opened,
     set_up,
 )
-from tests.law import BUNDLE, TEAM
+from tests.law import TEAM
 
 CALL = ["push", "launched", "delivered"]
 
@@ -187,21 +184,6 @@ def test_the_deadline_kills_an_app_that_does_not_return(home: Path, left: float)
         rows = dict(scene.database.rows())
         assert "handling/h1" not in rows
         assert rows[RUNNING.key]["running"] is False
-
-
-def test_what_was_left_unfinished_goes_on_though_nobody_asks(home: Path) -> None:
-    with opened(home) as scene:
-        scene.stage.apply(set_up()[:-1])
-        channel = Channel(id="dHN0", bundle_id=BUNDLE, environment=SANDBOX, storage=Storage.NONE)
-        hears = Subscription(channel_id="dHN0", device="iphone", number=1)
-        sent = Message(
-            push_id="p1", channel_id="dHN0", priority=10, at=1.0, until=None, reached=0, last=1
-        )
-        keep(scene.home, channel, hears, sent)
-    with opened(home) as scene:
-        play(scene, lambda it: it.stage.go_on(), lambda it: bool(it.told))
-        assert scene.names() == ["delivered"]
-        assert "message/p1" not in dict(scene.database.rows())
 
 
 def test_what_a_command_changes_is_looked_at_for_its_deadline(home: Path) -> None:
