@@ -4,6 +4,7 @@ import hashlib
 from itertools import pairwise
 from random import Random
 
+import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded
@@ -163,6 +164,19 @@ def test_windows_of_every_kind_at_random() -> None:
         client.say(window(0, random.randint(1, 50_000)))
     client.say(settings(INITIAL_WINDOW_SIZE=MIB), window(0, 2**30))
     assert {at: client.heard.messages[at].body for at in bodies} == bodies
+
+
+@pytest.mark.parametrize("size", [0, 27, 5_000])
+def test_nothing_is_kept_of_the_window_of_a_stream_that_is_answered(size: int) -> None:
+    """Else what SETTINGS add would overflow it, long after it is over."""
+    client = ByHandClient()
+    client.answer = None
+    client.say(headers(1, BLOCK), window(1, MAX_STREAM - WINDOW))
+    client.respond(1, Response(status=400, body=bytes(size)))
+    assert client.heard.messages[1].ended
+    client.say(settings(INITIAL_WINDOW_SIZE=2 * WINDOW), headers(3, BLOCK))
+    client.respond(3, Response(status=200))
+    assert client.statuses == {1: b"400", 3: b"200"}
 
 
 def test_a_reset_in_the_middle_leaves_the_others_their_turn() -> None:

@@ -168,6 +168,18 @@ def test_a_stream_whose_window_overflows_is_given_up_alone() -> None:
     assert not server.client.closed
 
 
+@pytest.mark.parametrize("size", [0, 10, 20_000])
+def test_a_streams_window_may_be_as_large_as_any_and_no_larger(size: int) -> None:
+    server = ByHandServer()
+    server.get(1, body=BODY[:size])
+    server.say(window(1, MAX_STREAM - WINDOW + size))
+    assert server.outcomes == {}
+    server.say(window(1, 1))
+    server.listen()
+    assert server.outcomes == {1: "lost"}
+    assert server.heard.messages[1].reset == FLOW_CONTROL_ERROR
+
+
 def test_a_window_update_for_a_stream_that_is_over_is_ignored() -> None:
     server = ByHandServer()
     server.get(2)

@@ -149,6 +149,15 @@ def test_data_of_refused_streams_counts_on_the_connections_window_and_is_not_ans
     assert client.received[0].request.body == b"whole"
 
 
+def test_data_after_the_end_of_a_refused_stream_is_an_error_of_its_own() -> None:
+    client = silent()
+    client.say(headers(1, BLOCK, end=False), headers(3, BLOCK, end=False))
+    client.say(data(3, b"under way"), data(3, b"to its end", end=True))
+    assert client.heard.messages[3].reset == REFUSED_STREAM
+    client.say(data(3, b"and more"))
+    assert client.heard.messages[3].reset == STREAM_CLOSED
+
+
 def test_data_on_a_stream_that_the_client_reset_is_an_error_of_its_own() -> None:
     client = silent()
     client.say(headers(1, BLOCK, end=False), rst(1, CANCEL), data(1, b"late"))
