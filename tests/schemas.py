@@ -19,12 +19,14 @@ _TOLD = {"$schema", "title", "description"}
 
 
 def name_of(value: dict[str, Any]) -> str:
-    """The schema of an object, by its event."""
+    """The schema of an object, by its event; of two for one event, the one whose keys are there."""
+    found = []
     for name, schema in SCHEMAS.items():
         said = schema["properties"]["event"]
         if value["event"] in said.get("enum", [said.get("const")]):
-            return name
-    raise AssertionError(f"no schema is for {value['event']}")
+            found.append((len(set(schema["required"]) - value.keys()), name))
+    assert found, f"no schema is for {value['event']}"
+    return min(found)[1]
 
 
 def faults(value: Any, schema: dict[str, Any], place: str = "") -> Iterator[str]:

@@ -50,15 +50,29 @@ def _pushes(folder: Path) -> Iterator[dict[str, Any]]:
     yield from (line for line in lines if line.get("event") in ("reply", "summary"))
 
 
-def _broadcasts() -> None:
-    here("channel", "create", "--app", "com.example.pushkit", "--env", "local", "--storage", "none")
+def _shown() -> Iterator[dict[str, Any]]:
+    """What is looked at, while a push waits for a device."""
+    app = ("--app", "com.example.pushkit", "--env", "local")
+    (made,) = _written("channel", "create", *app, "--storage", "none", "--json")
+    yield made
+    here("device", "do", "iphone", "subscribe", made["channel"])
+    yield from _written("channel", "list", *app, "--json")
+    yield from _written("device", "list", "--json")
+    yield from _written("device", "show", "iphone", "--json")
+    yield from _written("fault", "list", "--json")
+    yield from _written("clock", "show", "--json")
+    yield from _written("config", "show", "--json")
+    yield from _written("template", "voip", "--json")
+    yield from _written("snippet", "go", "--json")
 
 
-def _phone() -> None:
+def _phone() -> Iterator[dict[str, Any]]:
     """What happens on a device, and to its tokens."""
     here("device", "set", "iphone", "offline")
     here("send", "--type", "alert", "--to", "iphone", "--title", "1")
     here("send", "--type", "alert", "--to", "iphone", "--title", "2")
+    here("fault", "add", "alert:ServiceUnavailable@nth3")
+    yield from _shown()
     here("device", "set", "iphone", "online")
     here("device", "do", "iphone", "rotate-token", "voip")
     here("fault", "add", "alert:ServiceUnavailable@first1")
@@ -68,9 +82,7 @@ def _phone() -> None:
 @pytest.fixture
 def seen(listener: Running, told: Told, tmp_path: Path) -> Objects:
     """Objects of every kind that one listener and its commands write."""
-    found = [listener.ready, *_pushes(tmp_path)]
-    _broadcasts()
-    _phone()
+    found = [listener.ready, *_pushes(tmp_path), *_phone()]
     wait_for(lambda: told.named("fault") or None, timeout=10)
     events = [event.to_json() for event in list(told)]
     found += events
