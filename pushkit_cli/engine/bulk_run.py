@@ -65,10 +65,12 @@ class BulkRun:
         self.halt: Halt | None = None
         self.signal: host.Signal | None = None
         self.unwritable: StoreError | None = None
+        # What waits and what the mark is ahead are as much again as may be in flight: what a kill
+        # leaves unknown is no more than twice that.
         self._stock = Stock(
             book,
             tally,
-            most_waiting=plan.order.in_flight,
+            most_waiting=max(1, plan.order.in_flight // 2),
             skip_held=plan.order.skip_held,
             was_unknown=was_unknown,
             stop=self.stop,

@@ -3,13 +3,19 @@
 import socket
 from pathlib import Path
 
+import pytest
+
 from pushkit_cli.apns.acts import Reset, Respond
+from pushkit_cli.engine import bulk_run
+from pushkit_cli.engine.bulk_book import Book
+from pushkit_cli.engine.bulk_records import Ended
 from pushkit_cli.wire.server import ServerConnection
 from tests.bulk import (
     acting,
     asked_for,
     by_outcome,
     counts,
+    no,
     results_of,
     send_to,
     tokens,
@@ -74,3 +80,32 @@ def test_what_was_unknown_is_not_called_unsent_because_it_was_not_sent_again(
     with raw_host(tmp_path, answers(yes)) as host:
         last = send_to(host, file, "--resume", "--resend-unknown")
     assert counts(last) == {"accepted": 3}
+
+
+def test_what_is_not_decided_is_never_more_than_twice_what_may_be_in_flight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens that are all too busy wait, and what waits counts: a kill would leave it unknown."""
+    most = [0]
+    real = Book.flush
+
+    def looked(book: Book) -> None:
+        most[0] = max(most[0], book.mark - decided[0])
+        real(book)
+
+    decided = [0]
+    noted = Book.note
+
+    def note(book: Book, ended: Ended) -> None:
+        decided[0] += 1
+        noted(book, ended)
+
+    monkeypatch.setattr(bulk_run, "FIRST_PAUSE_S", 0.15)
+    monkeypatch.setattr(Book, "flush", looked)
+    monkeypatch.setattr(Book, "note", note)
+    file = write(tmp_path, tokens(80))
+    busy = answers(lambda request: no(request, "TooManyRequests"))
+    with raw_host(tmp_path, busy) as host:
+        done = send_to(host, file, "--in-flight", "10", "--retries", "1")
+    assert counts(done) == {"refused": 80}
+    assert 10 < most[0] <= 20
