@@ -83,6 +83,7 @@ def test_settings_that_name_no_limit_leave_room_for_a_thousand() -> None:
     assert ByHandServer(greeting=settings(MAX_CONCURRENT_STREAMS=2**32 - 1)).client.room == 1000
     assert ByHandServer(greeting=settings(MAX_CONCURRENT_STREAMS=1)).client.room == 1
     assert ByHandServer(greeting=settings(MAX_CONCURRENT_STREAMS=0)).client.room == 0
+    assert ByHandServer(greeting=SETTINGS_ACK).client.room == 1, "it has said nothing of its own"
 
 
 def test_settings_without_a_limit_leave_the_one_before() -> None:
