@@ -100,7 +100,6 @@ DEFECTS: tuple[Defect, ...] = (
         "no slash before the token": _path(f"/3/device{TOKEN}"),
         "a slash after the token": _path(f"/3/device/{TOKEN}/"),
         "two tokens": _path(f"/3/device/{TOKEN}/{TOKEN}"),
-        "a broadcast": _path(f"/4/broadcasts/apps/{BUNDLE}"),
         "upper case": _path(f"/3/DEVICE/{TOKEN}"),
     }),
     *_rows("MethodNotAllowed", checks.other_method, "method", {
