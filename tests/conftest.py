@@ -1,5 +1,6 @@
 """What every test stands on: a home of its own, and no variable of the person who runs it."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -26,6 +27,12 @@ _SPEAKING = (
     "HTTPS_PROXY",
     "https_proxy",
 )
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay to the end: who looks for garbage need not go through them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
