@@ -23,7 +23,7 @@ def test_the_last_push_is_sent_once_more_just_as_it_was(listener: Running, told:
     done = here("send", "--last", "--json")
     assert done.returncode == 0, done.stderr
     assert "again: what was sent at" in spoken(done)
-    first, second = told.named("push")
+    first, second = _pushes(told, 2)
     assert second["payload"] == first["payload"]
     assert second["id"] != first["id"]
     assert second["apns_id"] != first["apns_id"]
@@ -31,6 +31,16 @@ def test_the_last_push_is_sent_once_more_just_as_it_was(listener: Running, told:
     assert 0 <= int(now.pop("apns-expiration")) - int(then.pop("apns-expiration")) <= 60
     assert now == then
     assert (now["apns-priority"], now["apns-collapse-id"], now["x-mine"]) == ("5", "c", "1")
+
+
+def _pushes(told: Told, count: int) -> list[dict[str, object]]:
+    """So many pushes; the listener tells of each just after its answer."""
+    found = wait_for(
+        lambda: told.named("push") if len(told.named("push")) >= count else None, timeout=10
+    )
+    assert found is not None
+    assert len(found) == count
+    return found
 
 
 def _headers(push: dict[str, object]) -> dict[str, str]:
@@ -45,14 +55,14 @@ def test_what_stood_at_its_expiration_stands_there_again(
 ) -> None:
     prepared("send", "--type", "alert", "--to", "iphone", "--title", "Hi", *said)
     prepared("send", "--last")
-    first, second = told.named("push")
+    first, second = _pushes(told, 2)
     assert _headers(first) == _headers(second)
 
 
 def test_what_is_said_now_wins(listener: Running, told: Told) -> None:
     prepared("send", "--type", "voip", "-d", "callUUID=6b29fc40-ca47-1067-b31d-00dd010662da")
     prepared("send", "--last", "-d", "handle=bob", "--priority", "5", "--header", "x-mine:2")
-    push = told.named("push")[-1]
+    push = _pushes(told, 2)[-1]
     assert push["payload"] == {
         "callUUID": "6b29fc40-ca47-1067-b31d-00dd010662da",
         "handle": "bob",
@@ -73,7 +83,7 @@ def test_one_push_is_replayed_by_the_beginning_of_its_id(listener: Running, told
     prepared("send", "--type", "complication", "-d", "steps:=2", "--to", "watch")
     done = here("send", "--replay", "aaaaa", "--json")
     assert done.returncode == 0, done.stderr
-    first, second, third = (push["payload"] for push in told.named("push"))
+    first, second, third = (push["payload"] for push in _pushes(told, 3))
     assert (first, second, third) == ({"steps": 1}, {"steps": 2}, {"steps": 1})
     assert "no push of the history is bbbb" in failed(here("send", "--replay", "bbbb"), 2)
     assert "too short" in failed(here("send", "--replay", "aa"), 2)
@@ -124,9 +134,8 @@ def test_what_expired_an_hour_ahead_then_expires_an_hour_ahead_now(
     history.add([replace(sent, at_ms=then, headers=json.dumps(kept), apns_id="AAAA-old")])
     history.close()
     assert here("send", "--replay", "AAAA-old").returncode == 0
-    now = wait_for(lambda: told.named("push")[1:] or None, timeout=10)
-    assert now is not None
-    assert abs(int(_headers(now[0])["apns-expiration"]) - host.now() - 3600) < 60
+    _, now = _pushes(told, 2)
+    assert abs(int(_headers(now)["apns-expiration"]) - host.now() - 3600) < 60
 
 
 def test_of_two_pushes_with_one_id_the_later_is_replayed(listener: Running, told: Told) -> None:
@@ -135,8 +144,7 @@ def test_of_two_pushes_with_one_id_the_later_is_replayed(listener: Running, told
         prepared("send", "--type", "alert", "--to", "iphone", "--title", title, "--apns-id", name)
     found = objects(here("send", "--replay", name, "--json").stdout)
     assert found[-1]["targets"] == 1
-    pushes = wait_for(lambda: told.named("push")[2:] or None, timeout=10)
-    assert "two" in str(pushes)
+    assert "two" in str(_pushes(told, 3)[2]["payload"])
 
 
 def test_another_profile_has_sent_nothing(listener: Running) -> None:

@@ -64,7 +64,7 @@ def test_a_snippet_rings_the_phone(
     done = _run(language, tmp_path, near)
     assert done.returncode == 0, (done.stdout, done.stderr)
     assert done.stdout.startswith("200")
-    (push,) = until("push", lambda: told.named("push"))
+    (push,) = until("push", lambda: told.named("push") or None)
     assert (push["status"], push["type"], push["device"]) == (200, "voip", "iphone")
     headers = push["headers"]
     assert isinstance(headers, dict)
@@ -79,5 +79,5 @@ def test_a_snippet_tells_a_refusal(
     assert done.returncode != 0
     assert "400" in done.stdout
     assert "BadDeviceToken" in done.stdout
-    (push,) = until("push", lambda: told.named("push"))
+    (push,) = until("push", lambda: told.named("push") or None)
     assert push["reason"] == "BadDeviceToken"
