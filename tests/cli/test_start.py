@@ -41,7 +41,11 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not modules & _HEAVY
 
 
-def test_completion_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("send --ty", b"--type"), ("explain BadDev", b"BadDeviceToken"), ("send --to ", b"")],
+)
+def test_completion_imports_nothing_heavy(line: str, offered: bytes) -> None:
     probe = _PROBE.replace(
         "code = run",
         "import atexit\natexit.register(lambda: print("
@@ -55,12 +59,12 @@ def test_completion_imports_nothing_heavy() -> None:
         env={
             **os.environ,
             "_PUSHKIT_COMPLETE": "bash_complete",
-            "COMP_WORDS": "pushkit send --ty",
-            "COMP_CWORD": "2",
+            "COMP_WORDS": f"pushkit {line}",
+            "COMP_CWORD": str(len(line.split(" "))),
         },
         check=True,
     )
-    assert b"plain,--type" in done.stdout
+    assert offered in done.stdout
     modules = {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])[1]}
     assert not modules & _HEAVY
 
