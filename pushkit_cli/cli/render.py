@@ -5,9 +5,7 @@ Lines are built of our own words and of foreign text, which always goes through 
 
 import os
 import select
-import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -80,6 +78,8 @@ class Terminal:
     def width(self) -> int:
         """Columns to write in; those of a terminal may change meanwhile."""
         if self._width is None or self._is_terminal(sys.stdout):
+            import shutil
+
             columns = shutil.get_terminal_size((80, 24)).columns
             self._width = max(_NARROWEST, min(columns, _WIDEST))
         return self._width
@@ -132,6 +132,8 @@ class Terminal:
         """Fold a long line; the lines after the first are indented."""
         if len(text) <= self.width and text.isprintable() and text[-1:] != " ":
             return text
+        import textwrap
+
         return textwrap.fill(
             text,
             self.width,

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import secrets
 import signal
 import sys
 import time
@@ -37,7 +36,7 @@ def today() -> datetime:
 
 def new_id() -> str:
     """128 random bits as 32 hexadecimal digits."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 @lru_cache(maxsize=16)  # all events of a turn have one moment
