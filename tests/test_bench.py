@@ -100,8 +100,8 @@ def test_the_page_has_ratios_and_what_is_wanted() -> None:
     page = written(f"head\n{BEGIN}\nearlier\n{END}\ntail\n", kept)
     assert page.startswith(f"head\n{BEGIN}\n")
     assert page.endswith(f"{END}\ntail\n")
-    assert "| ours | 2 |\n| theirs | 1 |\n" in page
-    assert "- to theirs: 2 (0.5 to 3); at least 2.5 is wanted: does not hold\n" in page
+    assert "| ours | 2.00 |\n| theirs | 1.00 |\n" in page
+    assert "| x: to theirs | 2 (0.5 to 3) | at least 2.5 | missed |\n" in page
     assert "- not here: pushy, without java\n" in page
     assert "earlier" not in page
     assert written(page, kept) == page

@@ -58,11 +58,11 @@ class Wanted:
 
     def line(self) -> str:
         """As it is printed."""
-        spread = "" if self.spread is None else " ({} to {})".format(*map(_short, self.spread))
+        spread = "" if self.spread is None else " ({} to {})".format(*map(short, self.spread))
         most = "at least" if self.at_least else "at most"
         return (
-            f"  {'holds ' if self.holds else 'MISSED'} {self.said}: {_short(self.value)}{spread}, "
-            f"{most} {_short(self.bound)} is wanted"
+            f"  {'holds ' if self.holds else 'MISSED'} {self.said}: {short(self.value)}{spread}, "
+            f"{most} {short(self.bound)} is wanted"
         )
 
 
@@ -107,7 +107,7 @@ class Table:
         base = self.figures.get(self.base or "")
         for name, each in self.figures.items():
             middle = statistics.median(each)
-            figures = [_short(middle), _short(min(each)), _short(max(each))]
+            figures = [short(middle), short(min(each)), short(max(each))]
             if base:
                 figures.append(f"{middle / statistics.median(base):.2f}")
             said.append(f"  {name:<{width}}" + "".join(f"{one:>10}" for one in figures))
@@ -138,7 +138,8 @@ class Table:
         }
 
 
-def _short(figure: float) -> str:
+def short(figure: float) -> str:
+    """Three digits, or whole."""
     return f"{figure:,.0f}" if figure >= 100 else f"{figure:.3g}"
 
 

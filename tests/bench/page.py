@@ -13,34 +13,35 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.jobs import VENV
+from tests.bench.method import short
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- measured -->", "<!-- end -->"
 
 
 def tables(kept: dict[str, Any]) -> Iterator[str]:
-    """Markdown, a line at a time."""
+    """Markdown, a line at a time: what is wanted, then the tables of other people's programs."""
     machine = kept["machine"]
-    yield f"Measured {kept['at'][:10]}, Python {machine['python']}, {machine['cores']} cores, "
-    yield f"load {machine['load'][0]:.0f} at the end."
+    cores, load = machine["cores"], machine["load"][0]
+    yield f"Measured {kept['at'][:10]}: Python {machine['python']}, {cores} cores, load {load:.0f}."
+    yield from ("", "| what | measured | wanted | |", "|---|---|---|---|")
     for table in kept["tables"]:
-        yield from ("", f"### {table['title']}", "")
-        base = table["figures"].get(table["base"])
-        if base:
-            yield from (f"| {table['unit']} | to {table['base']} |", "|---|---|")
-        else:
-            yield from (f"| | {table['unit']} |", "|---|---|")
-        for name, each in table["figures"].items():
-            middle = statistics.median(each)
-            yield f"| {name} | {middle / statistics.median(base) if base else middle:.3g} |"
-        if table["wanted"] or table["missing"]:
-            yield ""
         for one in table["wanted"]:
             most = "at least" if one["at_least"] else "at most"
-            said = "" if one["spread"] is None else " ({:.2g} to {:.2g})".format(*one["spread"])
-            holds = "holds" if one["holds"] else "does not hold"
-            wanted = f"{most} {one['bound']:g} is wanted: {holds}"
-            yield f"- {one['said']}: {one['value']:.3g}{said}; {wanted}"
+            spread = " ({} to {})".format(*map(short, one["spread"])) if one["spread"] else ""
+            yield (
+                f"| {table['name']}: {one['said']} | {short(one['value'])}{spread} "
+                f"| {most} {one['bound']:g} | {'holds' if one['holds'] else 'missed'} |"
+            )
+    for table in kept["tables"]:
+        base = table["figures"].get(table["base"])
+        if not base:
+            continue
+        yield from ("", f"{table['title']}:", "")
+        yield from (f"| {table['unit']} | to {table['base']} |", "|---|---|")
+        for name, each in table["figures"].items():
+            yield f"| {name} | {statistics.median(each) / statistics.median(base):.2f} |"
+        yield from ("" for _ in table["missing"][:1])
         yield from (f"- not here: {one}" for one in table["missing"])
 
 
