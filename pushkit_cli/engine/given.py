@@ -2,7 +2,6 @@
 
 import io
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -58,6 +57,8 @@ def open_lines(path: Path) -> Iterator[TextIO]:
 
 def _kept_stdin() -> IO[bytes]:
     """All of standard input, on the disk: it is too long for memory and has to be read twice."""
+    import tempfile
+
     kept = tempfile.TemporaryFile()  # noqa: SIM115 (whoever asked closes it)
     while piece := sys.stdin.buffer.read(1 << 20):
         kept.write(piece)

@@ -7,7 +7,6 @@ ever sees half a file, and no other user ever sees any of it, whatever the umask
 import errno
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -137,7 +136,7 @@ def placed(path: Path, *, mode: int = _PRIVATE_FILE, option: str | None = None
 
     Where the block fails nothing is left, and what stood there before still stands.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with translated(path, option):
         try:

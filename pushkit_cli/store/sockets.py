@@ -6,7 +6,6 @@ beside it, private as well, under the system's temporary one.
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +29,8 @@ def place(home: Home) -> Iterator[Path]:
             remove(path)
         return
     with translated(path):
+        import tempfile
+
         folder = tempfile.mkdtemp(prefix=_PREFIX, dir=_short_folder())
     try:
         yield Path(folder, _NAME)
@@ -58,5 +59,7 @@ def _is_ours(path: Path) -> bool:
 
 def _short_folder() -> str | None:
     """`None`: the system's own, unless even that is too deep."""
+    import tempfile
+
     room = len(os.fsencode(Path(tempfile.gettempdir(), f"{_PREFIX}12345678", _NAME)))
     return None if room <= _LONGEST else "/tmp"  # noqa: S108 (mkdtemp makes a private folder)
