@@ -103,7 +103,9 @@ class Table:
         """As it is printed, in 80 columns where names are short."""
         width = max((len(name) for name in self.figures), default=10)
         heads = ("median", "lowest", "highest", *(("ratio",) if self.base else ()))
-        said = [self.title, f"  {self.unit:<{width}}" + "".join(f"{head:>10}" for head in heads)]
+        said = [self.title]
+        if self.figures:
+            said.append(f"  {self.unit:<{width}}" + "".join(f"{head:>10}" for head in heads))
         base = self.figures.get(self.base or "")
         for name, each in self.figures.items():
             middle = statistics.median(each)

@@ -33,11 +33,11 @@ def _under(generator: str, ours: Job, peer: Job) -> Table:
         base=PEER,
     )
     absent = PEERS[GO].absent if generator == GO else None if shutil.which(C) else C
-    if absent is None:
-        runs = {name: partial(_load, generator, job) for name, job in ((OURS, ours), (PEER, peer))}
-        table.figures = in_turn(runs, table.missing)
-    else:
+    if absent is not None:
         table.missing.append(f"{generator}, without {absent}")
+        return table
+    runs = {name: partial(_load, generator, job) for name, job in ((OURS, ours), (PEER, peer))}
+    table.figures = in_turn(runs, table.missing)
     table.ratio(f"to {PEER}", OURS, PEER, WANTED[generator])
     return table
 
