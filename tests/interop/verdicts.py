@@ -121,7 +121,6 @@ REFUSED: tuple[Row, ...] = (
         another_version=path("/2/device/{token}"),
         a_slash_after_the_token=path("/3/device/{token}/"),
         two_tokens=path("/3/device/{token}/{token}"),
-        a_broadcast=path(f"/4/broadcasts/apps/{APP}"),
         upper_case=path("/3/DEVICE/{token}"),
         a_way_around=path("/3/x/../device/{token}"),
         two_slashes=path("//3/device/{token}"),
