@@ -239,7 +239,13 @@ def _summary_lines(ended: Outcomes, prepared: Prepared, terminal: Terminal) -> l
         named = terminal.show(str(order.results), limit=400)
         left = tally.unsent
         if not left:
-            lines.append(f"{named} is complete; nothing is left to resume.")
+            if tally.counts[Outcome.UNKNOWN]:
+                lines.append(
+                    f"{named}: what is unknown is sent again only with --resume --resend-unknown:"
+                    " it may have arrived."
+                )
+            else:
+                lines.append(f"{named} is complete; nothing is left to resume.")
         elif prepared.checked is not None:
             lines.append(f"{named}: {left:,} are left, and --resume sends them.")
     return lines

@@ -229,8 +229,15 @@ class Judge:
                 self._broken.setdefault(kind, _Broken()).add(event)
         if _is_failed_hook(event) and event["push_id"] is not None and len(self._hooks) < KEPT:
             self._hooks[event["push_id"]] = event
+        self._note(event)
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        """Keep what may say why something is missing; what has arrived is kept away no longer."""
         if _says_why(event):
             self._noted.append(event)
+        elif event["event"] == Happening.DELIVERED:
+            others = [one for one in self._noted if not _waited(one, event["push_id"])]
+            self._noted = deque(others, maxlen=_NOTED)
 
     @property
     def is_exceeded(self) -> bool:
@@ -264,10 +271,11 @@ class Judge:
                 what=expected.what.text,
                 count=str(expected.count),
                 got=got,
-                met=expected.count.allows(got),
-                detail=_unknown_device(expected.what, names),
+                met=unknown is None and expected.count.allows(got),
+                detail=unknown,
             )
             for expected, got in zip(self.terms.expectations, self._got, strict=True)
+            for unknown in [_unknown_device(expected.what, names)]
         )
         required = tuple(
             Required(
@@ -356,6 +364,12 @@ def _says_why(event: Mapping[str, Any]) -> bool:
     """Whether an event may be the reason why another never came."""
     is_refused = event["event"] in ASKED and event["reason"] is not None
     return event["event"] in _WHYS or is_refused or _is_failed_hook(event)
+
+
+def _waited(event: Mapping[str, Any], push_id: str | None) -> bool:
+    """Whether an event says that this push has to wait."""
+    waits = event["event"] in (Happening.STORED, Happening.DEFERRED)
+    return waits and event["push_id"] == push_id
 
 
 def _is_failed_hook(event: Mapping[str, Any]) -> bool:

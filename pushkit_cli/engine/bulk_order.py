@@ -105,7 +105,7 @@ def _target(order: BulkOrder, source: Input, setting: Setting, known: tuple[Know
     if not source.can_be_read_again:
         raise UsageError("no environment is known for targets from standard input", hint=hint)
     by_token = {one.token: one.target for one in known}
-    by_name = {one.name: one.target for one in known}
+    by_name = {one.name: one.target for one in reversed(known)}  # the first counts, as for --to
     found: set[Target] = set()
     for number, raw in source.lines():
         line = read_line(number, raw)

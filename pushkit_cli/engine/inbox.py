@@ -161,7 +161,8 @@ def wait(setting: Setting, asked: Asked, *, timeout: float) -> Tally:
         number, at = number + page.number, page.at
         if count.is_exceeded(number):
             raise ExpectationError(
-                f"{number} {what.text} came, and {count} were expected",
+                f"{number} {what.text} came{' or more' if page.more else ''}, and {count} were "
+                "expected",
                 hint="`pushkit inbox` shows them; `pushkit inbox clear` forgets earlier ones",
             )
         is_over = page.ended or deadline.left <= 0

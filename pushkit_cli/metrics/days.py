@@ -25,10 +25,15 @@ class Days:
         return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
 
 
-def first_day(text: str, *, today: date) -> date:
-    """A date, `yesterday`, `today`, or `7d`: seven days ending yesterday. Raises UsageError."""
+def first_day(text: str, *, today: date, newest: date | None = None) -> date:
+    """A date, `yesterday`, `today`, or `7d`: seven days ending with the newest that there is.
+
+    That is yesterday where nothing else is said. Raises UsageError.
+    """
     number = _NUMBER.fullmatch(text)
-    return _day("--since", text, today) if number is None else _before(today, int(number[1]))
+    if number is None:
+        return _day("--since", text, today)
+    return _before(newest or _before(today, 1), int(number[1]) - 1)
 
 
 def last_day(text: str, *, today: date) -> date:
@@ -45,7 +50,7 @@ def days(since: str | None, until: str | None, *, today: date, has_today: bool =
     last = newest if until is None else last_day(until, today=today)
     if since is None:
         return Days(first=_before(last, DEFAULT_DAYS - 1), last=last)
-    first = first_day(since, today=today)
+    first = first_day(since, today=today, newest=newest)
     if first > last:
         raise UsageError(
             f"--since {first} lies behind --until {last}", hint="the first day comes first"

@@ -43,6 +43,15 @@ def test_every_line_of_a_file_is_sent_and_answered(
     assert "40 to send" in said
 
 
+def test_a_device_that_is_named_gets_it_where_send_to_would(
+    listener: Running, told: Told, tmp_path: Path
+) -> None:
+    """It has a token in each environment; where none is said, the sandbox is meant."""
+    assert send(write(tmp_path, ['{"to":"iphone"}'])).returncode == 0
+    assert here("send", "--type", "voip", "--to", "iphone").returncode == 0
+    assert [one["environment"] for one in told.named("push")] == ["sandbox", "sandbox"]
+
+
 def test_the_results_hold_whole_replies_and_how_it_ended(
     listener: Running, token: str, tmp_path: Path
 ) -> None:

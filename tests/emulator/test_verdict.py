@@ -232,6 +232,11 @@ def test_a_device_that_is_not_there_is_named() -> None:
     assert judged([], "voip@watch=1").expectations[0].detail is None
 
 
+def test_nothing_is_met_by_a_device_that_is_not_there() -> None:
+    assert judged([], "voip@iphnoe=0").exit == ExitCode.EXPECTATION
+    assert judged([], "voip@watch=0").exit == ExitCode.DONE
+
+
 def test_the_object_of_the_contract_has_its_keys() -> None:
     found = judged([push(), KILLED], "voip=2", requires=["voip:headers.apns-expiration=0"])
     said = found.to_json()
