@@ -6,7 +6,7 @@ matches, and the first that fires acts.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TypeVar
@@ -19,6 +19,7 @@ from pushkit_cli.apns.facts import Basis, Policy
 from pushkit_cli.apns.message import Request
 from pushkit_cli.apns.reasons import Reason
 from pushkit_cli.apns.rules import Refused, Rule, Verdict
+from pushkit_cli.apns.words import meant
 from pushkit_cli.emulator.exports import is_export
 from pushkit_cli.emulator.fault_event import FaultEvent
 from pushkit_cli.emulator.fault_words import Action, Fault, Kind, Order, Selector, When
@@ -97,13 +98,22 @@ class Faults:
         self._last = 0
         self.rules: list[FaultRule] = []
 
-    def add(self, faults: Iterable[Fault], now: float) -> None:
-        """Set faults from now on. Raises UsageError where there are too many."""
+    def add(self, faults: Iterable[Fault], now: float, *, devices: Sequence[str]) -> None:
+        """Set faults from now on; `devices` are the names there are.
+
+        Raises UsageError where there are too many, and for a device that is not there.
+        """
         given = list(faults)
         if len(self.rules) + len(given) > MAX_FAULTS:
             raise UsageError(
                 f"more than {MAX_FAULTS} faults cannot be set", hint="pushkit fault clear"
             )
+        for name in (fault.selector.device for fault in given):
+            if name is not None and name not in devices:
+                raise UsageError(
+                    f"no device is called {name}{meant(name, devices)}",
+                    hint=f"there are {', '.join(devices)}",
+                )
         for fault in given:
             self._last += 1
             self.rules.append(FaultRule(number=self._last, fault=fault, since=now))

@@ -64,6 +64,7 @@ from pushkit_cli.emulator.moves import (
 )
 from pushkit_cli.emulator.push_event import PushEvent, auth_of
 from pushkit_cli.emulator.state import (
+    Device,
     Record,
     Row,
     State,
@@ -293,7 +294,8 @@ class World:
     def _misbehave(self, event: Knocked | SetFaults | ClearFaults, now: float) -> Iterator[Effect]:
         match event:
             case SetFaults(faults=given):
-                self.faults.add(given, now)
+                names = [one.name for one in self.state.all_of(Device)] if given else []
+                self.faults.add(given, now, devices=names)
             case ClearFaults(numbers=numbers):
                 self.faults.clear(numbers)
             case Knocked():

@@ -297,6 +297,13 @@ def test_clearing_some_and_all(faulty: Callable[..., Stage]) -> None:
     assert struck(stage, 1) == "."
 
 
+def test_a_device_that_is_not_there_is_told_at_once(faulty: Callable[..., Stage]) -> None:
+    stage = faulty()
+    with pytest.raises(UsageError, match="no device is called ipone; did you mean iphone"):
+        stage.step(SetFaults(faults=(read_fault("503"), read_fault("device=ipone:503"))))
+    assert struck(stage, 1) == "."
+
+
 def test_there_are_not_too_many(faulty: Callable[..., Stage]) -> None:
     stage = faulty(*["503"] * MAX_FAULTS)
     with pytest.raises(UsageError, match="cannot be set"):
