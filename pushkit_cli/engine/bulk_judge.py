@@ -39,7 +39,7 @@ class Step(Enum):
 
 
 def step(reply: Reply, *, tries: int, retries: int, has_token: bool) -> Step:
-    """What follows from an answer to the push that was sent `tries` times."""
+    """What follows from an answer to the push that was answered `tries` times."""
     if reply.outcome is not Outcome.REFUSED:
         return Step.FINAL
     status = reply.status or 0

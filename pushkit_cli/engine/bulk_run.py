@@ -198,11 +198,12 @@ class BulkRun:
         if reply.outcome is Outcome.ACCEPTED:
             self._cure, self._pauses = None, 0
         has_token = self._token is not None
-        match step(reply, tries=flight.tries, retries=self._plan.retries, has_token=has_token):
+        flight.refusals += reply.outcome is Outcome.REFUSED  # what nobody looked at is no try
+        match step(reply, tries=flight.refusals, retries=self._plan.retries, has_token=has_token):
             case Step.NOW:
                 self._stock.again(flight)
             case Step.LATER:
-                wait = _said(reply) or pause_s(flight.tries, self._chance, first=FIRST_PAUSE_S)
+                wait = _said(reply) or pause_s(flight.refusals, self._chance, first=FIRST_PAUSE_S)
                 self._stock.again(flight, due=now + wait)
             case Step.PAUSE:
                 self._pause(reply, now)

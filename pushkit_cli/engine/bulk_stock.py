@@ -22,12 +22,14 @@ _HELD_AT_ONCE = 500
 class Flight:
     """A target that was taken and has no outcome.
 
+    `tries` counts the times it left, `refusals` those that were answered with a refusal.
     `signed` numbers the provider token it last left with; `renewed`: it had another one. `last`
     is what became of it so far.
     """
 
     shot: Shot
     tries: int = 0
+    refusals: int = 0
     unprocessed: int = 0
     signed: int = 0
     renewed: bool = False

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pushkit_cli.engine.listener import Running
+from pushkit_cli.emulator.fault_words import read_fault
+from pushkit_cli.engine.listener import Options, Running, running
 from tests.bulk import BODY, replies, send, summary, write
 from tests.cli.errands import failed, here, spoken
 from tests.commands import PUSHKIT, objects, pushkit
@@ -50,6 +51,17 @@ def test_a_device_that_is_named_gets_it_where_send_to_would(
     assert send(write(tmp_path, ['{"to":"iphone"}'])).returncode == 0
     assert here("send", "--type", "voip", "--to", "iphone").returncode == 0
     assert [one["environment"] for one in told.named("push")] == ["sandbox", "sandbox"]
+
+
+def test_what_nobody_looked_at_is_no_try(home: Path, tmp_path: Path) -> None:
+    """A service that says GOAWAY all the time, and now and then that it is busy."""
+    faults = (read_fault("voip:ServiceUnavailable@every15"), read_fault("goaway@every3"))
+    results = tmp_path / "run.ndjson"
+    with running(Options(home=home, port=0, production_port=0, faults=faults), lambda _: None):
+        lines = ['{"to":"iphone"}'] * 60
+        done = send(write(tmp_path, lines), "--retries", "1", "--results", str(results))
+    assert summary(done)["accepted"] == 60, done
+    assert max(one["attempts"] for one in replies(results).values()) > 2
 
 
 def test_the_results_hold_whole_replies_and_how_it_ended(
