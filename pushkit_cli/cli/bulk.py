@@ -264,7 +264,12 @@ def _say_why(ended: Outcomes, prepared: Prepared, terminal: Terminal) -> None:
     halt, code = ended.halt, ended.exit_code
     if halt is None:
         return
-    go_on = "--resume goes on" if prepared.plan.order.results is not None else None
+    is_kept = prepared.plan.order.results is not None
+    go_on = (
+        "--resume goes on"
+        if is_kept
+        else "nothing says whom it reached: with --results a run can be resumed"
+    )
     if halt.error is not None:
         terminal.failed(halt.error.kind, halt.error.message, halt.error.hint or go_on, code)
     elif halt.too_many is not None:

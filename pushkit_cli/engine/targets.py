@@ -96,19 +96,24 @@ def find(
         # Of several apps the listener's first is meant: the one it names in its first lines.
         first = [one for one in emulated if one.app == emulated[0].app]
         return (_only(first, push_type, target, listening).recipient(),)
-    return tuple(_named(name, known, fitting) for name in names)
+    return tuple(_named(name, known, fitting, app) for name in names)
 
 
-def _named(name: str, known: tuple[Known, ...], fitting: list[Known]) -> Recipient:
+def _named(name: str, known: tuple[Known, ...], fitting: list[Known], app: str | None) -> Recipient:
     if any(one.name == name for one in known):
         mine = [one for one in fitting if one.name == name]
         if len({one.app for one in mine}) > 1:
             apps = ", ".join(one.app for one in mine)
             raise UsageError(f"{name} has several apps: {apps}", hint="say which with --app")
         if not mine:
-            have = sorted({one.type for one in known if one.name == name})
+            theirs = [one for one in known if one.name == name]
+            have = sorted({one.type for one in theirs if app in (None, one.app)})
+            others = list(dict.fromkeys(one.app for one in theirs))
             raise UsageError(
-                f"{name} has no token for such a push", hint=f"it has tokens for {', '.join(have)}"
+                f"{name} has no token for such a push",
+                hint=f"it has tokens for {', '.join(have)}"
+                if have
+                else f"it has no app {app}: its apps are {', '.join(others)}",
             )
         return mine[0].recipient()
     token = as_token(name)

@@ -146,6 +146,7 @@ def test_what_is_sent_when_nothing_is_said(
         (["--to", "iphone"], 2, "--type is missing"),
         (["--type", "viop"], 2, "no push type is called viop"),
         (["--type", "voip", "--to", "watch"], 2, "has no token for such a push"),
+        (["--type", "voip", "--to", "iphone", "--app", "com.nope.x"], 2, "has no app com.nope.x"),
         (["--type", "voip", "--to", "ab" * 32], 2, "no environment is known"),
         (["--type", "voip", "--to", "ab" * 32, "--env", "local"], 2, "no body"),
         (["--type", "voip", "--expiration", "30"], 2, "did you mean 30s?"),
